@@ -1,1 +1,19 @@
-//! Vocabulary shared by every crate.
+//! The vocabulary every crate shares.
+//!
+//! Owns: units, ids, deadlines, the clock, the closed list of errors, tensor types, configuration
+//! loading and the metric names. Never knows: an async runtime, actix, ort, JSON.
+
+mod clock;
+pub mod config;
+mod deadline;
+mod error;
+mod ids;
+pub mod metric_names;
+pub mod tensor;
+mod units;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use deadline::Deadline;
+pub use error::{ErrorCode, Impact, Layer, Recoverability, Source};
+pub use ids::{IdError, ModelName, ModelVersion, RequestId};
+pub use units::{ByteSize, Span, UnitError};

@@ -1,0 +1,18 @@
+//! Configuration: an annotated default file, a file of the operator's, then explicit overrides.
+//!
+//! [`load`] reads all layers, reports every problem at once with its line and the mend, and hands
+//! out [`Settings`] that were checked as a whole.
+
+mod check;
+mod lines;
+mod load;
+mod settings;
+
+pub use load::{ConfigProblems, Override, Problem, load};
+pub use settings::{
+    Admin, CandidateSource, Drain, Features, Grpc, Http, Limits, Log, LogFormat, Models, Scene,
+    Secret, Settings, Supervision,
+};
+
+/// The annotated file of defaults, as compiled in.
+pub const DEFAULTS: &str = include_str!("config/default.toml");

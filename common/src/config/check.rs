@@ -1,0 +1,72 @@
+//! Rules that concern several keys, or a key's range.
+
+use std::time::Duration;
+
+use super::Settings;
+
+/// Every broken rule, as the key to change and what to change it to.
+pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
+    let mut broken = Vec::new();
+    let mut rule = |holds: bool, key: &str, message: &str| {
+        if !holds {
+            broken.push((key.to_owned(), message.to_owned()));
+        }
+    };
+    addresses(s, &mut rule);
+    ranges(s, &mut rule);
+    rule(s.drain.delay < s.drain.grace, "drain.delay", "must be shorter than drain.grace, which it is a part of");
+    for (name, scene) in &s.scenes {
+        let key = format!("scenes.{name}.pool");
+        rule(scene.pool >= 1, &key, "must be at least 1");
+        rule(scene.pool <= s.limits.candidates, &key, "must not exceed limits.candidates");
+    }
+    broken
+}
+
+fn addresses(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
+    let open = !s.admin.address.ip().is_loopback();
+    rule(
+        !open || s.admin.token.reveal().is_some(),
+        "admin.token",
+        "the admin address is not a loopback one: set a token, or listen on 127.0.0.1",
+    );
+    let usable = |t: &str| t.len() >= 16 && t.bytes().all(|b| b.is_ascii_graphic());
+    rule(
+        s.admin.token.reveal().is_none_or(usable),
+        "admin.token",
+        "use at least 16 printable characters without spaces",
+    );
+    let same = s.http.address == s.admin.address && s.http.address.port() != 0;
+    rule(!same, "admin.address", "must differ from http.address: the admin paths never share the data port");
+}
+
+fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
+    let second = Duration::from_secs(1);
+    let hour = Duration::from_secs(3600);
+    rule(s.http.workers <= 512, "http.workers", "must be at most 512; 0 means one per core");
+    rule((1..=1_000_000).contains(&s.http.max_connections), "http.max_connections", "must be 1 to 1000000");
+    rule((1..=65_535).contains(&s.http.backlog), "http.backlog", "must be 1 to 65535");
+    for (key, value) in [
+        ("http.keep_alive", s.http.keep_alive),
+        ("http.header_timeout", s.http.header_timeout),
+        ("http.body_timeout", s.http.body_timeout),
+        ("limits.deadline", s.limits.deadline),
+        ("models.load_timeout", s.models.load_timeout),
+        ("supervision.restart_delay", s.supervision.restart_delay),
+        ("drain.grace", s.drain.grace),
+    ] {
+        let fits = value.0 >= Duration::from_millis(1) && value.0 <= hour;
+        rule(fits, key, "must be from 1ms to 1h");
+    }
+    rule(s.http.header_timeout.0 >= second, "http.header_timeout", "must be at least 1s: headers cross real networks");
+    rule(
+        s.supervision.restart_delay <= s.supervision.restart_delay_max,
+        "supervision.restart_delay_max",
+        "must not be below supervision.restart_delay",
+    );
+    rule(s.supervision.park_after >= 1, "supervision.park_after", "must be at least 1");
+    rule((1..=1 << 20).contains(&s.models.queue), "models.queue", "must be 1 to 1048576");
+    rule((1..=1 << 20).contains(&s.limits.candidates), "limits.candidates", "must be 1 to 1048576");
+    let body = 1 << 10..=1 << 30;
+    rule(body.contains(&s.limits.recommend_body.0), "limits.recommend_body", "must be 1KiB to 1GiB");
+}

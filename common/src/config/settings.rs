@@ -1,0 +1,148 @@
+//! What can be configured. The meaning of each key stands in `default.toml` and `docs/CONFIG.md`.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{ByteSize, ModelName, Span};
+
+macro_rules! sections {
+    ($($(#[$doc:meta])+ $name:ident { $($field:ident: $type:ty,)+ })+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Clone, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(missing_docs, reason = "each key is documented in default.toml")]
+        pub struct $name { $(pub $field: $type,)+ }
+    )+};
+}
+
+sections! {
+    /// Everything.
+    Settings {
+        http: Http,
+        grpc: Grpc,
+        admin: Admin,
+        limits: Limits,
+        models: Models,
+        features: Features,
+        scenes: BTreeMap<String, Scene>,
+        supervision: Supervision,
+        drain: Drain,
+        log: Log,
+    }
+    /// The data port.
+    Http {
+        address: SocketAddr,
+        workers: usize,
+        max_connections: usize,
+        backlog: u32,
+        keep_alive: Span,
+        header_timeout: Span,
+        body_timeout: Span,
+    }
+    /// The gRPC port.
+    Grpc {
+        address: SocketAddr,
+    }
+    /// The admin port.
+    Admin {
+        address: SocketAddr,
+        token: Secret,
+    }
+    /// Bounds on requests.
+    Limits {
+        deadline: Span,
+        recommend_body: ByteSize,
+        discard_body: ByteSize,
+        candidates: usize,
+    }
+    /// The model repository and its actors.
+    Models {
+        repository: PathBuf,
+        queue: usize,
+        load_timeout: Span,
+        library: PathBuf,
+    }
+    /// The feature store.
+    Features {
+        store: PathBuf,
+    }
+    /// A place that asks for recommendations.
+    Scene {
+        model: ModelName,
+        candidates: CandidateSource,
+        pool: usize,
+    }
+    /// How failed actors are brought back.
+    Supervision {
+        restart_delay: Span,
+        restart_delay_max: Span,
+        healthy_runs: u32,
+        park_after: u32,
+    }
+    /// Shutting down.
+    Drain {
+        delay: Span,
+        grace: Span,
+    }
+    /// Logging.
+    Log {
+        level: String,
+        format: LogFormat,
+    }
+}
+
+/// Where a scene's candidates come from when the request names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CandidateSource {
+    /// The most popular items first, up to the scene's pool.
+    Popular,
+    /// Every item of the catalogue, up to the scene's pool.
+    Catalogue,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A text that is never shown.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself, if there is one.
+    #[must_use]
+    pub fn reveal(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|s| !s.is_empty())
+    }
+
+    fn shown(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { "(hidden)" }
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.shown())
+    }
+}

@@ -1,0 +1,37 @@
+//! Names of the metrics, in one place so that dashboards and code cannot drift apart.
+//! Base units only: seconds and bytes.
+
+/// Requests answered, by protocol and outcome code (`OK` or an error code). Counter.
+pub const REQUESTS: &str = "fusebox_requests_total";
+/// From the last header byte to the answer handed to the socket, by protocol. Histogram.
+pub const REQUEST_SECONDS: &str = "fusebox_request_duration_seconds";
+/// Reading and parsing the request. Histogram.
+pub const PARSE_SECONDS: &str = "fusebox_parse_duration_seconds";
+/// Looking features up and writing them into tensors. Histogram.
+pub const FEATURES_SECONDS: &str = "fusebox_features_duration_seconds";
+/// From the actor's mailbox to the start of the batch. Histogram.
+pub const QUEUE_SECONDS: &str = "fusebox_queue_duration_seconds";
+/// Gathering a batch and splitting its outputs. Histogram.
+pub const BATCH_SECONDS: &str = "fusebox_batch_duration_seconds";
+/// Inside the engine. Histogram.
+pub const RUN_SECONDS: &str = "fusebox_run_duration_seconds";
+/// Choosing and writing the answer. Histogram.
+pub const ENCODE_SECONDS: &str = "fusebox_encode_duration_seconds";
+/// Candidate rows of a run. Histogram.
+pub const BATCH_ROWS: &str = "fusebox_batch_rows";
+/// Requests waiting in an actor's mailbox and list, by actor. Gauge.
+pub const MAILBOX_DEPTH: &str = "fusebox_mailbox_depth";
+/// Restarts of an actor, by actor and cause. Counter.
+pub const ACTOR_RESTARTS: &str = "fusebox_actor_restarts_total";
+/// Entries dropped before their run, by reason. Counter.
+pub const DROPPED: &str = "fusebox_dropped_before_run_total";
+/// Whether the process is ready. Gauge.
+pub const READY: &str = "fusebox_ready";
+/// Build information as labels. Gauge of value 1.
+pub const BUILD_INFO: &str = "fusebox_build_info";
+
+/// Bucket edges of every latency histogram, in seconds. 11 ms, the promise, is an edge exactly.
+pub const LATENCY_BUCKETS_SECONDS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003, 0.005, 0.007_5, 0.011, 0.015, 0.025,
+    0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 2.5, 10.0,
+];
