@@ -21,12 +21,18 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock the ban points to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock the ban points to"
+    )]
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock the ban points to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock the ban points to"
+    )]
     fn wall(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -43,16 +49,25 @@ impl ManualClock {
     /// A clock that stands still at the moment of its creation.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: SystemClock.now(), elapsed: Mutex::new(Duration::ZERO) }
+        Self {
+            start: SystemClock.now(),
+            elapsed: Mutex::new(Duration::ZERO),
+        }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        *self.elapsed.lock().expect("no holder of this lock can panic") += by;
+        *self
+            .elapsed
+            .lock()
+            .expect("no holder of this lock can panic") += by;
     }
 
     fn elapsed(&self) -> Duration {
-        *self.elapsed.lock().expect("no holder of this lock can panic")
+        *self
+            .elapsed
+            .lock()
+            .expect("no holder of this lock can panic")
     }
 }
 

@@ -13,7 +13,10 @@ impl Deadline {
     /// A deadline `limit` after `start`.
     #[must_use]
     pub fn after(start: Instant, limit: Duration) -> Self {
-        Self { at: start + limit, limit }
+        Self {
+            at: start + limit,
+            limit,
+        }
     }
 
     /// The moment itself.
@@ -43,7 +46,14 @@ impl Deadline {
     /// The same start with a smaller limit; a larger one changes nothing.
     #[must_use]
     pub fn tightened(&self, limit: Duration) -> Self {
-        if limit >= self.limit { *self } else { Self { at: self.at - (self.limit - limit), limit } }
+        if limit >= self.limit {
+            *self
+        } else {
+            Self {
+                at: self.at - (self.limit - limit),
+                limit,
+            }
+        }
     }
 }
 

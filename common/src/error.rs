@@ -165,7 +165,10 @@ mod tests {
         for code in ErrorCode::ALL {
             let layer = format!("{:?}", code.layer()).to_uppercase();
             let source = format!("{:?}", code.source()).to_uppercase();
-            assert!(code.as_str().starts_with(&format!("{layer}.{source}.")), "{code:?}");
+            assert!(
+                code.as_str().starts_with(&format!("{layer}.{source}.")),
+                "{code:?}"
+            );
             assert!(seen.insert(code.as_str()), "{code:?} twice");
         }
     }

@@ -23,7 +23,11 @@ fn checked(text: &str, what: &'static str, max: usize) -> Result<Arc<str>, IdErr
     if ok {
         Ok(text.into())
     } else {
-        Err(IdError::Malformed(text.chars().take(80).collect(), what, max))
+        Err(IdError::Malformed(
+            text.chars().take(80).collect(),
+            what,
+            max,
+        ))
     }
 }
 
@@ -60,7 +64,9 @@ impl Serialize for ModelName {
 
 impl<'de> Deserialize<'de> for ModelName {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -130,7 +136,16 @@ mod tests {
 
     #[test]
     fn model_names_cannot_step_out_of_the_repository() {
-        for bad in ["", "..", ".hidden", "a/b", "a\\b", "ä", "a b", &"x".repeat(129)] {
+        for bad in [
+            "",
+            "..",
+            ".hidden",
+            "a/b",
+            "a\\b",
+            "ä",
+            "a b",
+            &"x".repeat(129),
+        ] {
             assert!(bad.parse::<ModelName>().is_err(), "{bad:?}");
         }
         for good in ["ml100k_din", "a.b-c_9", &"x".repeat(128)] {

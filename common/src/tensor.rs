@@ -29,12 +29,12 @@ pub struct Tensor {
 }
 
 /// A tensor whose memory belongs to somebody else.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct TensorView<'a> {
     /// The element type.
     pub dtype: DType,
     /// The dimensions.
-    pub shape: &'a Shape,
+    pub shape: Shape,
     /// The elements.
     pub data: DataView<'a>,
 }
@@ -62,22 +62,37 @@ impl Tensor {
     pub fn from_elements<T: Element>(shape: Shape, elements: &[T]) -> Result<Self, ShapeError> {
         shape.expect_elements(elements.len())?;
         let data = TensorData::Fixed(AlignedBytes::copy_of(elements));
-        Ok(Self { dtype: T::DTYPE, shape, data })
+        Ok(Self {
+            dtype: T::DTYPE,
+            shape,
+            data,
+        })
     }
 
     /// A tensor of fixed-width elements over bytes already in place.
     pub fn from_bytes(dtype: DType, shape: Shape, bytes: AlignedBytes) -> Result<Self, ShapeError> {
         let width = dtype.width_bytes().ok_or(ShapeError::NotFixedWidth)?;
         if shape.bytes(width)? != bytes.len() {
-            return Err(ShapeError::Length { expected: shape.elements()?, found: bytes.len() / width });
+            return Err(ShapeError::Length {
+                expected: shape.elements()?,
+                found: bytes.len() / width,
+            });
         }
-        Ok(Self { dtype, shape, data: TensorData::Fixed(bytes) })
+        Ok(Self {
+            dtype,
+            shape,
+            data: TensorData::Fixed(bytes),
+        })
     }
 
     /// A BYTES tensor.
     pub fn from_strings(shape: Shape, strings: Vec<Vec<u8>>) -> Result<Self, ShapeError> {
         shape.expect_elements(strings.len())?;
-        Ok(Self { dtype: DType::Bytes, shape, data: TensorData::Strings(strings) })
+        Ok(Self {
+            dtype: DType::Bytes,
+            shape,
+            data: TensorData::Strings(strings),
+        })
     }
 
     /// The element type.
@@ -122,11 +137,37 @@ impl Tensor {
             TensorData::Fixed(bytes) => DataView::Fixed(bytes.as_bytes()),
             TensorData::Strings(strings) => DataView::Strings(strings),
         };
-        TensorView { dtype: self.dtype, shape: &self.shape, data }
+        TensorView {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            data,
+        }
     }
 }
 
-impl TensorView<'_> {
+impl<'a> TensorView<'a> {
+    /// The rows `first..first + count` of the outermost dimension, where they lie. The caller
+    /// has checked that they exist; a scalar has one row.
+    #[must_use]
+    pub fn slice_rows(&self, first: usize, count: usize) -> TensorView<'a> {
+        let rows = self.shape.rows().max(1);
+        let data = match self.data {
+            DataView::Fixed(bytes) => {
+                let stride = bytes.len() / rows;
+                DataView::Fixed(&bytes[first * stride..(first + count) * stride])
+            }
+            DataView::Strings(strings) => {
+                let stride = strings.len() / rows;
+                DataView::Strings(&strings[first * stride..(first + count) * stride])
+            }
+        };
+        TensorView {
+            dtype: self.dtype,
+            shape: self.shape.with_rows(count),
+            data,
+        }
+    }
+
     /// A copy that owns its memory.
     #[must_use]
     pub fn to_owned(&self) -> Tensor {
@@ -134,7 +175,11 @@ impl TensorView<'_> {
             DataView::Fixed(bytes) => TensorData::Fixed(AlignedBytes::copy_of(bytes)),
             DataView::Strings(strings) => TensorData::Strings(strings.to_vec()),
         };
-        Tensor { dtype: self.dtype, shape: self.shape.clone(), data }
+        Tensor {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            data,
+        }
     }
 }
 

@@ -41,9 +41,14 @@ impl FromStr for Span {
             _ => None,
         };
         // A century bounds every later addition to an instant.
-        duration.filter(|d| d.as_secs() < 100 * 365 * 86_400).map(Self).ok_or_else(|| {
-            UnitError::Malformed { text: text.into(), what: "time", example: "\"5ms\" or \"30s\"" }
-        })
+        duration
+            .filter(|d| d.as_secs() < 100 * 365 * 86_400)
+            .map(Self)
+            .ok_or_else(|| UnitError::Malformed {
+                text: text.into(),
+                what: "time",
+                example: "\"5ms\" or \"30s\"",
+            })
     }
 }
 
@@ -52,8 +57,8 @@ impl fmt::Display for Span {
         let us = self.0.as_micros();
         match us {
             0 => f.write_str("0ms"),
-            _ if us % 1_000_000 == 0 => write!(f, "{}s", us / 1_000_000),
-            _ if us % 1_000 == 0 => write!(f, "{}ms", us / 1_000),
+            _ if us.is_multiple_of(1_000_000) => write!(f, "{}s", us / 1_000_000),
+            _ if us.is_multiple_of(1_000) => write!(f, "{}ms", us / 1_000),
             _ => write!(f, "{us}us"),
         }
     }
@@ -81,16 +86,21 @@ impl FromStr for ByteSize {
             "GiB" => Some(1 << 30),
             _ => None,
         };
-        split(text).and_then(|(n, unit)| n.checked_mul(factor(unit)?)).map(Self).ok_or_else(|| {
-            UnitError::Malformed { text: text.into(), what: "size", example: "\"64KiB\" or \"8MiB\"" }
-        })
+        split(text)
+            .and_then(|(n, unit)| n.checked_mul(factor(unit)?))
+            .map(Self)
+            .ok_or_else(|| UnitError::Malformed {
+                text: text.into(),
+                what: "size",
+                example: "\"64KiB\" or \"8MiB\"",
+            })
     }
 }
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
-            if self.0 != 0 && self.0 % (1 << shift) == 0 {
+            if self.0 != 0 && self.0.is_multiple_of(1 << shift) {
                 return write!(f, "{}{unit}", self.0 >> shift);
             }
         }
@@ -121,12 +131,21 @@ mod tests {
     #[test]
     fn quantities_read_back_as_written() {
         for text in ["5ms", "30s", "250us", "0ms"] {
-            assert_eq!(text.parse::<Span>().map(|s| s.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                text.parse::<Span>().map(|s| s.to_string()),
+                Ok(text.to_owned())
+            );
         }
         for text in ["1MiB", "64KiB", "3GiB", "100B"] {
-            assert_eq!(text.parse::<ByteSize>().map(|s| s.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                text.parse::<ByteSize>().map(|s| s.to_string()),
+                Ok(text.to_owned())
+            );
         }
-        assert_eq!("2m".parse::<Span>().map(|s| s.0), Ok(Duration::from_secs(120)));
+        assert_eq!(
+            "2m".parse::<Span>().map(|s| s.0),
+            Ok(Duration::from_secs(120))
+        );
     }
 
     #[test]

@@ -14,11 +14,19 @@ pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
     };
     addresses(s, &mut rule);
     ranges(s, &mut rule);
-    rule(s.drain.delay < s.drain.grace, "drain.delay", "must be shorter than drain.grace, which it is a part of");
+    rule(
+        s.drain.delay < s.drain.grace,
+        "drain.delay",
+        "must be shorter than drain.grace, which it is a part of",
+    );
     for (name, scene) in &s.scenes {
         let key = format!("scenes.{name}.pool");
         rule(scene.pool >= 1, &key, "must be at least 1");
-        rule(scene.pool <= s.limits.candidates, &key, "must not exceed limits.candidates");
+        rule(
+            scene.pool <= s.limits.candidates,
+            &key,
+            "must not exceed limits.candidates",
+        );
     }
     broken
 }
@@ -37,15 +45,31 @@ fn addresses(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         "use at least 16 printable characters without spaces",
     );
     let same = s.http.address == s.admin.address && s.http.address.port() != 0;
-    rule(!same, "admin.address", "must differ from http.address: the admin paths never share the data port");
+    rule(
+        !same,
+        "admin.address",
+        "must differ from http.address: the admin paths never share the data port",
+    );
 }
 
 fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
     let second = Duration::from_secs(1);
     let hour = Duration::from_secs(3600);
-    rule(s.http.workers <= 512, "http.workers", "must be at most 512; 0 means one per core");
-    rule((1..=1_000_000).contains(&s.http.max_connections), "http.max_connections", "must be 1 to 1000000");
-    rule((1..=65_535).contains(&s.http.backlog), "http.backlog", "must be 1 to 65535");
+    rule(
+        s.http.workers <= 512,
+        "http.workers",
+        "must be at most 512; 0 means one per core",
+    );
+    rule(
+        (1..=1_000_000).contains(&s.http.max_connections),
+        "http.max_connections",
+        "must be 1 to 1000000",
+    );
+    rule(
+        (1..=65_535).contains(&s.http.backlog),
+        "http.backlog",
+        "must be 1 to 65535",
+    );
     for (key, value) in [
         ("http.keep_alive", s.http.keep_alive),
         ("http.header_timeout", s.http.header_timeout),
@@ -58,15 +82,35 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         let fits = value.0 >= Duration::from_millis(1) && value.0 <= hour;
         rule(fits, key, "must be from 1ms to 1h");
     }
-    rule(s.http.header_timeout.0 >= second, "http.header_timeout", "must be at least 1s: headers cross real networks");
+    rule(
+        s.http.header_timeout.0 >= second,
+        "http.header_timeout",
+        "must be at least 1s: headers cross real networks",
+    );
     rule(
         s.supervision.restart_delay <= s.supervision.restart_delay_max,
         "supervision.restart_delay_max",
         "must not be below supervision.restart_delay",
     );
-    rule(s.supervision.park_after >= 1, "supervision.park_after", "must be at least 1");
-    rule((1..=1 << 20).contains(&s.models.queue), "models.queue", "must be 1 to 1048576");
-    rule((1..=1 << 20).contains(&s.limits.candidates), "limits.candidates", "must be 1 to 1048576");
+    rule(
+        s.supervision.park_after >= 1,
+        "supervision.park_after",
+        "must be at least 1",
+    );
+    rule(
+        (1..=1 << 20).contains(&s.models.queue),
+        "models.queue",
+        "must be 1 to 1048576",
+    );
+    rule(
+        (1..=1 << 20).contains(&s.limits.candidates),
+        "limits.candidates",
+        "must be 1 to 1048576",
+    );
     let body = 1 << 10..=1 << 30;
-    rule(body.contains(&s.limits.recommend_body.0), "limits.recommend_body", "must be 1KiB to 1GiB");
+    rule(
+        body.contains(&s.limits.recommend_body.0),
+        "limits.recommend_body",
+        "must be 1KiB to 1GiB",
+    );
 }

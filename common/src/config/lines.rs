@@ -42,5 +42,9 @@ impl KeyLines {
 
 /// The line of a byte position, counted from one.
 pub(super) fn line_of(text: &str, position_bytes: usize) -> usize {
-    text.bytes().take(position_bytes).filter(|b| *b == b'\n').count() + 1
+    text.bytes()
+        .take(position_bytes)
+        .filter(|b| *b == b'\n')
+        .count()
+        + 1
 }

@@ -37,8 +37,16 @@ pub struct ConfigProblems(pub Vec<Problem>);
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, key, message } = self;
-        if key.is_empty() { write!(f, "{place}: {message}") } else { write!(f, "{place}: {key}: {message}") }
+        let Self {
+            place,
+            key,
+            message,
+        } = self;
+        if key.is_empty() {
+            write!(f, "{place}: {message}")
+        } else {
+            write!(f, "{place}: {key}: {message}")
+        }
     }
 }
 
@@ -55,10 +63,19 @@ impl fmt::Display for ConfigProblems {
 }
 
 /// Reads defaults, the file (its path is for messages, its text is parsed), then the overrides.
-pub fn load(file: Option<(&Path, &str)>, overrides: &[Override]) -> Result<Settings, ConfigProblems> {
-    let mut merged: Table = DEFAULTS.parse().expect("the built-in defaults parse: tested");
+pub fn load(
+    file: Option<(&Path, &str)>,
+    overrides: &[Override],
+) -> Result<Settings, ConfigProblems> {
+    let mut merged: Table = DEFAULTS
+        .parse()
+        .expect("the built-in defaults parse: tested");
     let defaults = merged.clone();
-    let mut places = Places { file: String::new(), lines: KeyLines::default(), overrides };
+    let mut places = Places {
+        file: String::new(),
+        lines: KeyLines::default(),
+        overrides,
+    };
     if let Some((path, text)) = file {
         places.file = path.display().to_string();
         let table = text.parse::<Table>().map_err(|e| {
@@ -81,7 +98,11 @@ pub fn load(file: Option<(&Path, &str)>, overrides: &[Override]) -> Result<Setti
         for (key, message) in check::whole(settings) {
             // A value that was refused and replaced by its default cannot break a rule.
             if !problems.iter().any(|p| p.key == key) {
-                problems.push(Problem { place: places.of(&key), key, message });
+                problems.push(Problem {
+                    place: places.of(&key),
+                    key,
+                    message,
+                });
             }
         }
     }
@@ -111,7 +132,12 @@ impl Places<'_> {
 
 /// Deserialises; each refused key is noted, put back to its default and read again, so that one
 /// mistake does not hide the next. Every round removes one wrong key, which bounds the loop.
-fn read(mut merged: Table, defaults: &Table, places: &Places<'_>, problems: &mut Vec<Problem>) -> Option<Settings> {
+fn read(
+    mut merged: Table,
+    defaults: &Table,
+    places: &Places<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Settings> {
     const MOST_PROBLEMS: usize = 50;
     while problems.len() < MOST_PROBLEMS {
         let error = match serde_path_to_error::deserialize(Value::Table(merged.clone())) {
@@ -121,10 +147,17 @@ fn read(mut merged: Table, defaults: &Table, places: &Places<'_>, problems: &mut
         let mut key = error.path().to_string();
         let message = error.inner().message().trim().replace('\n', ", ");
         // The path of a missing field is its table's.
-        if let Some(field) = message.strip_prefix("missing field `").and_then(|m| m.split('`').next()) {
+        if let Some(field) = message
+            .strip_prefix("missing field `")
+            .and_then(|m| m.split('`').next())
+        {
             key = format!("{key}.{field}");
         }
-        problems.push(Problem { place: places.of(&key), key: key.clone(), message });
+        problems.push(Problem {
+            place: places.of(&key),
+            key: key.clone(),
+            message,
+        });
         let restored = match lookup(defaults, &key) {
             Some(default) => set(&mut merged, &key, default.clone()),
             None => remove(&mut merged, &key) || remove_parent(&mut merged, &key),
@@ -179,7 +212,8 @@ fn remove(table: &mut Table, key: &str) -> bool {
 
 /// A table that lacks a needed field is taken out whole, so that the rest can be read.
 fn remove_parent(table: &mut Table, key: &str) -> bool {
-    key.rsplit_once('.').is_some_and(|(parent, _)| remove(table, parent))
+    key.rsplit_once('.')
+        .is_some_and(|(parent, _)| remove(table, parent))
 }
 
 #[cfg(test)]
@@ -191,7 +225,10 @@ mod tests {
     }
 
     fn problems(text: &str) -> Vec<String> {
-        with_file(text).map_or_else(|p| p.0.iter().map(ToString::to_string).collect(), |_| Vec::new())
+        with_file(text).map_or_else(
+            |p| p.0.iter().map(ToString::to_string).collect(),
+            |_| Vec::new(),
+        )
     }
 
     #[test]
@@ -207,7 +244,10 @@ mod tests {
             for (key, value) in table {
                 match value {
                     Value::Table(inner) => walk(&format!("{prefix}{key}."), inner, doc),
-                    _ => assert!(doc.contains(&format!("`{key}`")), "docs/CONFIG.md lacks {prefix}{key}"),
+                    _ => assert!(
+                        doc.contains(&format!("`{key}`")),
+                        "docs/CONFIG.md lacks {prefix}{key}"
+                    ),
                 }
             }
         }
@@ -218,9 +258,16 @@ mod tests {
     #[test]
     fn overrides_beat_the_file_and_the_file_beats_the_defaults() {
         let file = "[http]\naddress = \"127.0.0.1:9000\"\nworkers = 3\n";
-        let given = [Override { key: "http.address", value: "127.0.0.1:0".into(), origin: "--http" }];
+        let given = [Override {
+            key: "http.address",
+            value: "127.0.0.1:0".into(),
+            origin: "--http",
+        }];
         let settings = load(Some((Path::new("c.toml"), file)), &given).unwrap();
-        assert_eq!((settings.http.address.port(), settings.http.workers), (0, 3));
+        assert_eq!(
+            (settings.http.address.port(), settings.http.workers),
+            (0, 3)
+        );
     }
 
     #[test]
@@ -228,10 +275,30 @@ mod tests {
         let text = "[http]\nworkers = \"many\"\nadress = \"x\"\n\n[limits]\ndeadline = \"800\"\n[nope]\na = 1\n";
         let found = problems(text);
         assert_eq!(found.len(), 4, "{found:#?}");
-        assert!(found.iter().any(|p| p.starts_with("config.toml:2: http.workers: ")), "{found:#?}");
-        assert!(found.iter().any(|p| p.starts_with("config.toml:3: ") && p.contains("`adress`")), "{found:#?}");
-        assert!(found.iter().any(|p| p.starts_with("config.toml:6: limits.deadline: `800`")), "{found:#?}");
-        assert!(found.iter().any(|p| p.starts_with("config.toml:7: ") && p.contains("nope")), "{found:#?}");
+        assert!(
+            found
+                .iter()
+                .any(|p| p.starts_with("config.toml:2: http.workers: ")),
+            "{found:#?}"
+        );
+        assert!(
+            found
+                .iter()
+                .any(|p| p.starts_with("config.toml:3: ") && p.contains("`adress`")),
+            "{found:#?}"
+        );
+        assert!(
+            found
+                .iter()
+                .any(|p| p.starts_with("config.toml:6: limits.deadline: `800`")),
+            "{found:#?}"
+        );
+        assert!(
+            found
+                .iter()
+                .any(|p| p.starts_with("config.toml:7: ") && p.contains("nope")),
+            "{found:#?}"
+        );
     }
 
     #[test]

@@ -38,7 +38,10 @@ impl AlignedBytes {
     /// `len_bytes` zeros.
     #[must_use]
     pub fn zeroed(len_bytes: usize) -> Self {
-        Self { lines: vec![Line::zeroed(); len_bytes.div_ceil(LINE_BYTES)], len_bytes }
+        Self {
+            lines: vec![Line::zeroed(); len_bytes.div_ceil(LINE_BYTES)],
+            len_bytes,
+        }
     }
 
     /// A copy of `elements`.

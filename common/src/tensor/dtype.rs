@@ -48,14 +48,18 @@ dtypes! {
 
 /// A datatype this server does not know.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown datatype `{0}`: use one of BOOL, INT8…INT64, UINT8…UINT64, FP16, FP32, FP64, BYTES")]
+#[error(
+    "unknown datatype `{0}`: use one of BOOL, INT8…INT64, UINT8…UINT64, FP16, FP32, FP64, BYTES"
+)]
 pub struct UnknownDType(String);
 
 impl FromStr for DType {
     type Err = UnknownDType;
     fn from_str(text: &str) -> Result<Self, UnknownDType> {
         let known = Self::ALL.iter().find(|d| d.as_str() == text);
-        known.copied().ok_or_else(|| UnknownDType(text.chars().take(40).collect()))
+        known
+            .copied()
+            .ok_or_else(|| UnknownDType(text.chars().take(40).collect()))
     }
 }
 
@@ -73,6 +77,8 @@ impl Serialize for DType {
 
 impl<'de> Deserialize<'de> for DType {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }

@@ -59,7 +59,11 @@ impl Shape {
     /// How many elements there are.
     pub fn elements(&self) -> Result<usize, ShapeError> {
         // A zero anywhere makes the tensor empty, but the other dimensions must still be sane.
-        let product = self.0.iter().filter(|d| **d != 0).try_fold(1usize, |n, d| n.checked_mul(*d));
+        let product = self
+            .0
+            .iter()
+            .filter(|d| **d != 0)
+            .try_fold(1usize, |n, d| n.checked_mul(*d));
         match product {
             Some(n) if i64::try_from(n).is_ok() => Ok(if self.0.contains(&0) { 0 } else { n }),
             _ => Err(ShapeError::Overflow(self.clone())),
@@ -77,7 +81,11 @@ impl Shape {
     /// Refuses data that has another number of elements.
     pub fn expect_elements(&self, found: usize) -> Result<(), ShapeError> {
         let expected = self.elements()?;
-        if expected == found { Ok(()) } else { Err(ShapeError::Length { expected, found }) }
+        if expected == found {
+            Ok(())
+        } else {
+            Err(ShapeError::Length { expected, found })
+        }
     }
 }
 

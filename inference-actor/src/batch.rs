@@ -1,0 +1,329 @@
+//! The queue in front of a session, and the choice of what to run next.
+//!
+//! A pure type: no clock, no engine. What arrived while the engine was busy is run together, up to
+//! the row budget; there is no timer. A request larger than the budget is cut into even parts, and
+//! goes back behind the others after each, so that small requests are not held up by a large one.
+
+use std::{collections::VecDeque, ops::Range, time::Instant};
+
+use common::Deadline;
+
+/// What the queue needs to know of an entry.
+pub(crate) trait Entry {
+    /// Candidate rows: what the budget counts.
+    fn rows(&self) -> usize;
+    /// After this nobody waits for the answer.
+    fn deadline(&self) -> Deadline;
+    /// Whether the caller has gone.
+    fn abandoned(&self) -> bool;
+}
+
+/// Why an entry was dropped before its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// Its deadline passed in the queue.
+    Expired,
+    /// Its caller has gone.
+    Abandoned,
+}
+
+/// What to run next.
+#[derive(Debug)]
+pub(crate) enum Job<T> {
+    /// These entries whole, in one run.
+    Batch(Vec<T>),
+    /// These rows of one entry. Unless `last`, the entry is handed back by [`BatchQueue::resume`].
+    Part {
+        /// The entry.
+        entry: T,
+        /// Which of its candidate rows.
+        rows: Range<usize>,
+        /// Whether these complete it.
+        last: bool,
+    },
+}
+
+struct Slot<T> {
+    entry: T,
+    rows_done: usize,
+}
+
+/// Entries that wait, in order of arrival.
+pub(crate) struct BatchQueue<T> {
+    slots: VecDeque<Slot<T>>,
+    capacity: usize,
+    row_budget: Option<usize>,
+}
+
+impl<T: Entry> BatchQueue<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            slots: VecDeque::new(),
+            capacity,
+            row_budget: None,
+        }
+    }
+
+    /// Rows one run may hold; none for a model that runs each request by itself.
+    pub(crate) fn set_row_budget(&mut self, rows: Option<usize>) {
+        self.row_budget = rows.map(|rows| rows.max(1));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Takes an entry in, or hands it back when the queue is full.
+    pub(crate) fn push(&mut self, entry: T) -> Result<(), T> {
+        if self.slots.len() >= self.capacity {
+            return Err(entry);
+        }
+        self.slots.push_back(Slot {
+            entry,
+            rows_done: 0,
+        });
+        Ok(())
+    }
+
+    /// Takes back an entry whose part up to `rows_done` was run. It was in the queue before, so it
+    /// may stand beyond the capacity.
+    pub(crate) fn resume(&mut self, entry: T, rows_done: usize) {
+        self.slots.push_back(Slot { entry, rows_done });
+    }
+
+    /// Empties the queue, for an actor that will not run again.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
+        self.slots.drain(..).map(|slot| slot.entry)
+    }
+
+    /// Chooses what to run; entries that are not worth running any more go to `dropped`.
+    pub(crate) fn next(&mut self, now: Instant, dropped: &mut Vec<(T, Dropped)>) -> Option<Job<T>> {
+        let first = self.pop_live(now, dropped)?;
+        let Some(budget) = self.row_budget else {
+            return Some(Job::Batch(vec![first.entry]));
+        };
+        if first.rows_done > 0 || first.entry.rows() > budget {
+            return Some(part(first, budget));
+        }
+        let mut rows = first.entry.rows();
+        let mut batch = vec![first.entry];
+        while let Some(slot) = self.slots.front() {
+            // An entry in parts runs by itself; the order of arrival is kept.
+            let whole = slot.rows_done == 0 && rows + slot.entry.rows() <= budget;
+            if rows >= budget || !whole {
+                break;
+            }
+            let Some(slot) = self.pop_live(now, dropped) else {
+                break;
+            };
+            // Dropping dead entries may have brought one to the front that does not fit.
+            if slot.rows_done > 0 || rows + slot.entry.rows() > budget {
+                self.slots.push_front(slot);
+                break;
+            }
+            rows += slot.entry.rows();
+            batch.push(slot.entry);
+        }
+        Some(Job::Batch(batch))
+    }
+
+    fn pop_live(&mut self, now: Instant, dropped: &mut Vec<(T, Dropped)>) -> Option<Slot<T>> {
+        while let Some(slot) = self.slots.pop_front() {
+            if slot.entry.abandoned() {
+                dropped.push((slot.entry, Dropped::Abandoned));
+            } else if slot.entry.deadline().expired(now) {
+                dropped.push((slot.entry, Dropped::Expired));
+            } else {
+                return Some(slot);
+            }
+        }
+        None
+    }
+}
+
+/// The next part of a large entry: even parts, since a last one of a few rows would cost nearly as
+/// much as a full one.
+fn part<T: Entry>(slot: Slot<T>, budget: usize) -> Job<T> {
+    let total = slot.entry.rows();
+    let even = total.div_ceil(total.div_ceil(budget).max(1));
+    let end = (slot.rows_done + even).min(total);
+    Job::Part {
+        entry: slot.entry,
+        rows: slot.rows_done..end,
+        last: end == total,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use common::{Clock, ManualClock};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    struct Probe {
+        id: usize,
+        rows: usize,
+        deadline: Deadline,
+        abandoned: bool,
+    }
+
+    impl Entry for Probe {
+        fn rows(&self) -> usize {
+            self.rows
+        }
+        fn deadline(&self) -> Deadline {
+            self.deadline
+        }
+        fn abandoned(&self) -> bool {
+            self.abandoned
+        }
+    }
+
+    fn queue(budget: Option<usize>) -> (BatchQueue<Probe>, ManualClock) {
+        let mut queue = BatchQueue::new(64);
+        queue.set_row_budget(budget);
+        (queue, ManualClock::new())
+    }
+
+    fn probe(clock: &ManualClock, id: usize, rows: usize) -> Probe {
+        let deadline = Deadline::after(clock.now(), Duration::from_millis(10));
+        Probe {
+            id,
+            rows,
+            deadline,
+            abandoned: false,
+        }
+    }
+
+    fn ids(job: Option<Job<Probe>>) -> Vec<usize> {
+        match job {
+            Some(Job::Batch(batch)) => batch.into_iter().map(|p| p.id).collect(),
+            Some(Job::Part { entry, .. }) => vec![entry.id],
+            None => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn small_requests_share_a_run_up_to_the_budget_in_order() {
+        let (mut queue, clock) = queue(Some(100));
+        for id in 0..12 {
+            queue.push(probe(&clock, id, 10)).unwrap();
+        }
+        assert_eq!(
+            ids(queue.next(clock.now(), &mut Vec::new())),
+            (0..10).collect::<Vec<_>>()
+        );
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [10, 11]);
+    }
+
+    #[test]
+    fn a_large_request_runs_in_even_parts_and_lets_others_pass() {
+        let (mut queue, clock) = queue(Some(100));
+        queue.push(probe(&clock, 0, 201)).unwrap();
+        queue.push(probe(&clock, 1, 10)).unwrap();
+        let Some(Job::Part { entry, rows, last }) = queue.next(clock.now(), &mut Vec::new()) else {
+            panic!()
+        };
+        assert_eq!((rows.clone(), last), (0..67, false));
+        queue.resume(entry, rows.end);
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [1]);
+        let Some(Job::Part { entry, rows, .. }) = queue.next(clock.now(), &mut Vec::new()) else {
+            panic!()
+        };
+        assert_eq!(rows, 67..134);
+        queue.resume(entry, rows.end);
+        let Some(Job::Part { rows, last, .. }) = queue.next(clock.now(), &mut Vec::new()) else {
+            panic!()
+        };
+        assert_eq!((rows, last), (134..201, true));
+    }
+
+    #[test]
+    fn nobody_pays_for_expired_or_abandoned_entries() {
+        let (mut queue, clock) = queue(Some(100));
+        queue.push(probe(&clock, 0, 10)).unwrap();
+        queue
+            .push(Probe {
+                abandoned: true,
+                ..probe(&clock, 1, 10)
+            })
+            .unwrap();
+        clock.advance(Duration::from_millis(10));
+        queue.push(probe(&clock, 2, 10)).unwrap();
+        let mut dropped = Vec::new();
+        assert_eq!(ids(queue.next(clock.now(), &mut dropped)), [2]);
+        let dropped: Vec<_> = dropped.into_iter().map(|(p, why)| (p.id, why)).collect();
+        assert_eq!(dropped, [(0, Dropped::Expired), (1, Dropped::Abandoned)]);
+    }
+
+    #[test]
+    fn a_model_without_batching_runs_one_by_one() {
+        let (mut queue, clock) = queue(None);
+        queue.push(probe(&clock, 0, 5000)).unwrap();
+        queue.push(probe(&clock, 1, 1)).unwrap();
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [0]);
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [1]);
+    }
+
+    proptest! {
+        /// Whatever arrives, expires and goes away: every entry comes out once, every row of a
+        /// live one exactly once and in order, and no run exceeds the budget.
+        #[test]
+        fn nothing_is_lost_doubled_or_over_budget(
+            arrivals in proptest::collection::vec((0usize..350, 0u64..12, any::<bool>()), 1..60),
+            budget in 1usize..150,
+        ) {
+            let (mut queue, clock) = queue(Some(budget));
+            let mut rows_run = vec![0usize; arrivals.len()];
+            let mut outcome = vec![0usize; arrivals.len()];
+            let mut dropped = Vec::new();
+            let mut waiting = arrivals.iter().enumerate();
+            loop {
+                let arrival = waiting.next();
+                if let Some((id, (rows, gap_ms, abandoned))) = arrival {
+                    clock.advance(Duration::from_millis(*gap_ms));
+                    let entry = Probe { abandoned: *abandoned && id % 3 == 0, ..probe(&clock, id, *rows) };
+                    prop_assert!(queue.push(entry).is_ok());
+                    if id % 4 != 0 { continue; }
+                } else if queue.is_empty() {
+                    break;
+                }
+                match queue.next(clock.now(), &mut dropped) {
+                    Some(Job::Batch(batch)) => {
+                        let rows: usize = batch.iter().map(Entry::rows).sum();
+                        prop_assert!(rows <= budget || batch.len() == 1);
+                        for p in batch { rows_run[p.id] += p.rows; outcome[p.id] += 1; }
+                    }
+                    Some(Job::Part { entry, rows, last }) => {
+                        prop_assert!(rows.len() <= budget && rows.start == rows_run[entry.id]);
+                        rows_run[entry.id] = rows.end;
+                        if last { outcome[entry.id] += 1; } else { queue.resume(entry, rows.end); }
+                    }
+                    None => {}
+                }
+            }
+            for (p, _) in &dropped { outcome[p.id] += 1; }
+            prop_assert!(outcome.iter().all(|n| *n == 1));
+            let dead: Vec<_> = dropped.iter().map(|(p, _)| p.id).collect();
+            for (id, (rows, ..)) in arrivals.iter().enumerate() {
+                prop_assert!(dead.contains(&id) || rows_run[id] == *rows);
+            }
+        }
+
+        #[test]
+        fn the_queue_never_exceeds_its_capacity(pushes in 0usize..100) {
+            let clock = ManualClock::new();
+            let mut queue = BatchQueue::new(8);
+            let refused = (0..pushes).filter(|id| queue.push(probe(&clock, *id, 1)).is_err()).count();
+            prop_assert_eq!(refused, pushes.saturating_sub(8));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Engines behind [`crate::ModelRunner`].
+
+mod fake;
+mod library;
+mod ort;
+
+pub use self::{
+    fake::{FakeEngine, FakeSettings, HangMode},
+    library::{LibraryError, OrtLibrary},
+    ort::{Declared, OptimizationLevel, OrtEngine, OrtSettings},
+};

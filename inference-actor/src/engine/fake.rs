@@ -1,0 +1,206 @@
+//! An engine for drills: it answers by arithmetic and misbehaves when told to.
+//!
+//! It stands behind the same trait as the real one, so that a drill or a test exercises everything
+//! around the engine: queueing, supervision, deadlines, the breaker.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Duration,
+};
+
+use common::tensor::{DType, DataView, Shape, Tensor, TensorView};
+use serde::Deserialize;
+
+use crate::{
+    runner::{ModelRunner, RunError, Stopper},
+    spec::{ModelSpec, OutputRole, Role},
+};
+
+/// How a hanging run reacts to being stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HangMode {
+    /// Ends when told to.
+    #[default]
+    Honours,
+    /// Runs on to `hang`, whatever it is told.
+    Ignores,
+}
+
+/// How the engine behaves. Runs are counted from one; "every n-th" is off at 0.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FakeSettings {
+    /// How long each run takes.
+    pub latency: Duration,
+    /// What it takes beyond that for each candidate row.
+    pub latency_per_row: Duration,
+    /// Every n-th run fails.
+    pub error_every: u64,
+    /// Every n-th run panics.
+    pub panic_every: u64,
+    /// Every n-th run hangs.
+    pub hang_every: u64,
+    /// How long a hang lasts if nothing ends it.
+    pub hang: Duration,
+    /// Whether a hang can be ended.
+    pub hang_mode: HangMode,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    asked: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// The drill engine.
+pub struct FakeEngine {
+    spec: Arc<ModelSpec>,
+    settings: FakeSettings,
+    /// Shared by all instances of a model, so that "every 50th" is one count.
+    runs: Arc<std::sync::atomic::AtomicU64>,
+    stop: Arc<Stop>,
+}
+
+impl FakeEngine {
+    /// An instance; `runs` is the model's own count of runs.
+    #[must_use]
+    pub fn new(
+        spec: Arc<ModelSpec>,
+        settings: FakeSettings,
+        runs: Arc<std::sync::atomic::AtomicU64>,
+    ) -> Self {
+        Self {
+            spec,
+            settings,
+            runs,
+            stop: Arc::default(),
+        }
+    }
+
+    fn wait(&self, time: Duration, stoppable: bool) -> Result<(), RunError> {
+        if time.is_zero() {
+            return Ok(());
+        }
+        let asked = self
+            .stop
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let go_on = |asked: &mut bool| !(stoppable && *asked);
+        let waited = self.stop.changed.wait_timeout_while(asked, time, go_on);
+        let (mut asked, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            return Ok(());
+        }
+        *asked = false;
+        Err(RunError::Terminated)
+    }
+}
+
+impl ModelRunner for FakeEngine {
+    fn business_code(&self) -> &str {
+        &self.spec.business_code
+    }
+
+    fn spec(&self) -> &Arc<ModelSpec> {
+        &self.spec
+    }
+
+    #[expect(
+        clippy::panic,
+        reason = "panicking on demand is what this engine is for"
+    )]
+    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
+        let run = self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        let every = |n: u64| n > 0 && run.is_multiple_of(n);
+        if every(self.settings.panic_every) {
+            panic!("the drill engine panics on run {run}, as configured");
+        }
+        if every(self.settings.hang_every) {
+            self.wait(
+                self.settings.hang,
+                self.settings.hang_mode == HangMode::Honours,
+            )?;
+        }
+        let rows = |wanted: Role| {
+            let of_role = self
+                .spec
+                .inputs
+                .iter()
+                .zip(inputs)
+                .find(|(i, _)| i.role == wanted);
+            of_role.map(|(_, view)| view.shape.rows())
+        };
+        let requests = rows(Role::Request).unwrap_or(1);
+        let candidates = rows(Role::Candidate).unwrap_or(requests);
+        let per_row = self.settings.latency_per_row * u32::try_from(candidates).unwrap_or(u32::MAX);
+        self.wait(self.settings.latency + per_row, true)?;
+        if every(self.settings.error_every) {
+            return Err(RunError::Failed(format!(
+                "the drill engine fails run {run}, as configured"
+            )));
+        }
+        let scores = scores(&self.spec, inputs, candidates);
+        self.spec
+            .outputs
+            .iter()
+            .map(|output| answer(output, &scores, requests))
+            .collect()
+    }
+
+    fn stopper(&self) -> Stopper {
+        let stop = Arc::clone(&self.stop);
+        Arc::new(move || {
+            *stop.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            stop.changed.notify_all();
+        })
+    }
+}
+
+fn answer(
+    output: &crate::spec::OutputSpec,
+    scores: &[f32],
+    requests: usize,
+) -> Result<Tensor, RunError> {
+    let scored = matches!(output.role, OutputRole::Score | OutputRole::Candidate);
+    let rows = if scored { scores.len() } else { requests };
+    let result = if scored && output.dtype == DType::Fp32 && output.dims.len() == 1 {
+        Tensor::from_elements(Shape::from_dims([rows]), scores)
+    } else {
+        let inner = output.dims.iter().map(|dim| match dim {
+            crate::spec::Dim::Fixed(size) => *size,
+            crate::spec::Dim::Dynamic(_) => 1,
+        });
+        Tensor::zeros(output.dtype, Shape::from_dims(inner).with_rows(rows))
+    };
+    result.map_err(|e| RunError::Failed(e.to_string()))
+}
+
+/// A score in (0, 1) for each candidate row that depends on the candidate alone.
+fn scores(spec: &ModelSpec, inputs: &[TensorView<'_>], candidates: usize) -> Vec<f32> {
+    let of_candidates = spec
+        .inputs
+        .iter()
+        .zip(inputs)
+        .find(|(i, _)| i.role == Role::Candidate);
+    let Some((
+        _,
+        TensorView {
+            data: DataView::Fixed(bytes),
+            ..
+        },
+    )) = of_candidates
+    else {
+        return vec![0.5; candidates];
+    };
+    let stride = bytes.len() / candidates.max(1);
+    let hash = |row: &[u8]| {
+        row.iter().fold(0x811c_9dc5u32, |h, b| {
+            (h ^ u32::from(*b)).wrapping_mul(0x0100_0193)
+        })
+    };
+    bytes
+        .chunks(stride.max(1))
+        .map(|row| (hash(row) >> 8) as f32 / (1u32 << 24) as f32)
+        .collect()
+}

@@ -1,0 +1,299 @@
+//! The real engine: one ONNX Runtime session.
+
+use std::{path::Path, path::PathBuf, sync::Arc};
+
+use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
+use ort::{
+    ErrorCode,
+    session::{RunOptions, Session, SessionInputValue, builder::GraphOptimizationLevel},
+    value::{
+        DynValue, Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType,
+    },
+};
+
+use super::library::{OrtLibrary, first_line};
+use crate::{
+    runner::{LoadError, ModelRunner, RunError, Stopper},
+    spec::{Dim, ModelSpec},
+};
+
+/// How far the engine may rewrite the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizationLevel {
+    /// As it is written.
+    Disabled,
+    /// Rewrites that keep the operators.
+    Basic,
+    /// Fused operators.
+    Extended,
+    /// Everything, memory layout included.
+    #[default]
+    All,
+}
+
+/// How to open a session.
+#[derive(Debug, Clone)]
+pub struct OrtSettings {
+    /// The `.onnx` file.
+    pub path: PathBuf,
+    /// Graph rewriting.
+    pub optimization: OptimizationLevel,
+}
+
+/// A session of ONNX Runtime: one intra-op thread, no spinning; parallelism is by actors.
+pub struct OrtEngine {
+    session: Session,
+    spec: Arc<ModelSpec>,
+    options: Arc<RunOptions>,
+}
+
+impl OrtEngine {
+    /// Opens a session. `complete` turns what the graph declares, inputs and outputs by name,
+    /// datatype and dimensions, into a full spec; it is where the manifest comes in.
+    pub fn open(
+        library: &OrtLibrary,
+        settings: &OrtSettings,
+        complete: impl FnOnce(Vec<Declared>, Vec<Declared>) -> Result<ModelSpec, LoadError>,
+    ) -> Result<Self, LoadError> {
+        let unreadable = |e: ort::Error| LoadError::Unreadable {
+            path: settings.path.display().to_string(),
+            reason: first_line(e.message()),
+        };
+        let session = session(library, settings).map_err(unreadable)?;
+        let inputs = declared(session.inputs(), "input", &settings.path)?;
+        let outputs = declared(session.outputs(), "output", &settings.path)?;
+        let spec = Arc::new(complete(inputs, outputs)?);
+        Ok(Self {
+            session,
+            spec,
+            options: Arc::new(RunOptions::new().map_err(unreadable)?),
+        })
+    }
+}
+
+/// What a graph says of one input or output.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its dimensions.
+    pub dims: Vec<Dim>,
+}
+
+fn session(library: &OrtLibrary, settings: &OrtSettings) -> ort::Result<Session> {
+    let level = match settings.optimization {
+        OptimizationLevel::Disabled => GraphOptimizationLevel::Disable,
+        OptimizationLevel::Basic => GraphOptimizationLevel::Level1,
+        OptimizationLevel::Extended => GraphOptimizationLevel::Level2,
+        OptimizationLevel::All => GraphOptimizationLevel::All,
+    };
+    Session::builder(library.environment())?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .with_optimization_level(level)?
+        .commit_from_file(&settings.path)
+}
+
+fn declared(
+    outlets: &[Outlet],
+    what: &'static str,
+    path: &Path,
+) -> Result<Vec<Declared>, LoadError> {
+    let one = |outlet: &Outlet| {
+        let name = outlet.name().to_owned();
+        let not = || LoadError::NotATensor {
+            path: path.display().to_string(),
+            what,
+            name: name.clone(),
+        };
+        let ValueType::Tensor {
+            ty,
+            shape,
+            dimension_symbols,
+        } = outlet.dtype()
+        else {
+            return Err(not());
+        };
+        let dtype = dtype_of(*ty).ok_or_else(not)?;
+        let dim = |(size, symbol): (&i64, &String)| match usize::try_from(*size) {
+            Ok(size) => Dim::Fixed(size),
+            Err(_) => Dim::Dynamic(symbol.clone()),
+        };
+        let dims = shape
+            .iter()
+            .zip(dimension_symbols.iter())
+            .map(dim)
+            .collect();
+        Ok(Declared { name, dtype, dims })
+    };
+    outlets.iter().map(one).collect()
+}
+
+impl ModelRunner for OrtEngine {
+    fn business_code(&self) -> &str {
+        &self.spec.business_code
+    }
+
+    fn spec(&self) -> &Arc<ModelSpec> {
+        &self.spec
+    }
+
+    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
+        let values: Vec<_> = inputs
+            .iter()
+            .map(value)
+            .collect::<Result<_, _>>()
+            .map_err(|e| failure(&e))?;
+        let run = self
+            .session
+            .run_with_options(values.as_slice(), &*self.options);
+        let outputs = run.map_err(|e| {
+            let failed = failure(&e);
+            if matches!(failed, RunError::Terminated) {
+                // The flag stays up until taken down, and would end the next run as well.
+                let _ = self.options.unterminate();
+            }
+            failed
+        })?;
+        outputs
+            .values()
+            .map(|value| tensor(&value))
+            .collect::<Result<_, _>>()
+            .map_err(|e| failure(&e))
+    }
+
+    fn stopper(&self) -> Stopper {
+        let options = Arc::clone(&self.options);
+        Arc::new(move || {
+            if let Err(error) = options.terminate() {
+                tracing::warn!(%error, "the engine did not take the request to stop");
+            }
+        })
+    }
+}
+
+fn failure(error: &ort::Error) -> RunError {
+    let message = first_line(error.message());
+    match error.code() {
+        _ if message.contains("terminate flag") => RunError::Terminated,
+        ErrorCode::InvalidArgument => RunError::Rejected(message),
+        _ => RunError::Failed(message),
+    }
+}
+
+fn dtype_of(ty: TensorElementType) -> Option<DType> {
+    Some(match ty {
+        TensorElementType::Bool => DType::Bool,
+        TensorElementType::Int8 => DType::Int8,
+        TensorElementType::Int16 => DType::Int16,
+        TensorElementType::Int32 => DType::Int32,
+        TensorElementType::Int64 => DType::Int64,
+        TensorElementType::Uint8 => DType::Uint8,
+        TensorElementType::Uint16 => DType::Uint16,
+        TensorElementType::Uint32 => DType::Uint32,
+        TensorElementType::Uint64 => DType::Uint64,
+        TensorElementType::Float16 => DType::Fp16,
+        TensorElementType::Float32 => DType::Fp32,
+        TensorElementType::Float64 => DType::Fp64,
+        TensorElementType::String => DType::Bytes,
+        _ => return None,
+    })
+}
+
+/// An input value over the memory where the tensor lies.
+fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
+    fn over<'v, T>(shape: &'v Shape, elements: &'v [T]) -> ort::Result<SessionInputValue<'v>>
+    where
+        T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
+    {
+        Ok(TensorRef::from_array_view((shape.dims(), elements))?.into())
+    }
+    let bytes = match view.data {
+        DataView::Fixed(bytes) => bytes,
+        DataView::Strings(strings) => {
+            let text = |s: &Vec<u8>| {
+                String::from_utf8(s.clone()).map_err(|e| ort::Error::new(e.to_string()))
+            };
+            let texts: Vec<String> = strings.iter().map(text).collect::<Result<_, _>>()?;
+            let array = (view.shape.dims(), texts.as_slice());
+            return Ok(ort::value::Tensor::from_string_array(array)?.into());
+        }
+    };
+    let shape = &view.shape;
+    match view.dtype {
+        // Validated to 0 and 1 where it came in; anything else would be undefined as a bool.
+        DType::Bool => match bytemuck::checked::try_cast_slice::<u8, bool>(bytes) {
+            Ok(flags) => over(shape, flags),
+            Err(_) => Err(ort::Error::new("a BOOL is neither 0 nor 1")),
+        },
+        DType::Int8 => over::<i8>(shape, bytemuck::cast_slice(bytes)),
+        DType::Int16 => over::<i16>(shape, bytemuck::cast_slice(bytes)),
+        DType::Int32 => over::<i32>(shape, bytemuck::cast_slice(bytes)),
+        DType::Int64 => over::<i64>(shape, bytemuck::cast_slice(bytes)),
+        DType::Uint8 => over::<u8>(shape, bytes),
+        DType::Uint16 => over::<u16>(shape, bytemuck::cast_slice(bytes)),
+        DType::Uint32 => over::<u32>(shape, bytemuck::cast_slice(bytes)),
+        DType::Uint64 => over::<u64>(shape, bytemuck::cast_slice(bytes)),
+        DType::Fp16 => over::<half::f16>(shape, bytemuck::cast_slice(bytes)),
+        DType::Fp32 => over::<f32>(shape, bytemuck::cast_slice(bytes)),
+        DType::Fp64 => over::<f64>(shape, bytemuck::cast_slice(bytes)),
+        DType::Bytes => Err(ort::Error::new("BYTES tensors hold strings")),
+    }
+}
+
+/// An output copied out of the engine's memory, which lives only as long as the run.
+fn tensor(value: &DynValue) -> ort::Result<Tensor> {
+    fn own(e: impl std::fmt::Display) -> ort::Error {
+        ort::Error::new(e.to_string())
+    }
+    fn copy<T>(value: &DynValue) -> ort::Result<Tensor>
+    where
+        T: PrimitiveTensorElementType + Element,
+    {
+        let (shape, elements) = value.try_extract_tensor::<T>()?;
+        Tensor::from_elements(sizes(shape), elements).map_err(own)
+    }
+    fn bytes_of<T: PrimitiveTensorElementType + bytemuck::NoUninit>(
+        value: &DynValue,
+        dtype: DType,
+    ) -> ort::Result<Tensor> {
+        let (shape, elements) = value.try_extract_tensor::<T>()?;
+        let bytes = common::tensor::AlignedBytes::copy_of::<u8>(bytemuck::cast_slice(elements));
+        Tensor::from_bytes(dtype, sizes(shape), bytes).map_err(own)
+    }
+    let ValueType::Tensor { ty, .. } = value.dtype() else {
+        return Err(ort::Error::new("an output is not a dense tensor"));
+    };
+    match ty {
+        TensorElementType::Bool => bytes_of::<bool>(value, DType::Bool),
+        TensorElementType::Float16 => bytes_of::<half::f16>(value, DType::Fp16),
+        TensorElementType::Int8 => copy::<i8>(value),
+        TensorElementType::Int16 => copy::<i16>(value),
+        TensorElementType::Int32 => copy::<i32>(value),
+        TensorElementType::Int64 => copy::<i64>(value),
+        TensorElementType::Uint8 => copy::<u8>(value),
+        TensorElementType::Uint16 => copy::<u16>(value),
+        TensorElementType::Uint32 => copy::<u32>(value),
+        TensorElementType::Uint64 => copy::<u64>(value),
+        TensorElementType::Float32 => copy::<f32>(value),
+        TensorElementType::Float64 => copy::<f64>(value),
+        TensorElementType::String => {
+            let (shape, strings) = value.try_extract_strings()?;
+            let strings = strings.into_iter().map(String::into_bytes).collect();
+            Tensor::from_strings(sizes(shape), strings).map_err(own)
+        }
+        other => Err(ort::Error::new(format!(
+            "an output is of type {other}, which is not served"
+        ))),
+    }
+}
+
+fn sizes(shape: &ort::value::Shape) -> Shape {
+    // Shapes of actual values are never negative.
+    Shape::from_dims(shape.iter().map(|d| usize::try_from(*d).unwrap_or(0)))
+}

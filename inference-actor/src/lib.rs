@@ -1,0 +1,35 @@
+//! One actor, one engine session: queueing, batching, running, splitting, answering.
+//!
+//! ```text
+//!  Infer ─► BatchQueue ─► gather ─► ModelRunner::run ─► split ─► one answer a request
+//! ```
+//!
+//! Owns: the inference actor, the `ModelRunner` trait and its engines, batching, warm-up.
+//! Never knows: HTTP, JSON, the breaker, where the request came from.
+
+mod actor;
+mod batch;
+mod engine;
+mod gather;
+mod messages;
+mod runner;
+mod session;
+mod spec;
+mod stats;
+mod validate;
+mod warmup;
+
+pub use actor::{InferenceActor, Options};
+pub use engine::{
+    Declared, FakeEngine, FakeSettings, HangMode, LibraryError, OptimizationLevel, OrtEngine,
+    OrtLibrary, OrtSettings,
+};
+pub use messages::{
+    ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe,
+    RunTimes, RunnerLost,
+};
+pub use runner::{LoadError, ModelRunner, RunError, Stopper};
+pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows};
+pub use stats::{ActorSnapshot, ActorState, LastPanic};
+pub use validate::{InputError, rows_of, validate};
+pub use warmup::{WarmUp, warm_up};

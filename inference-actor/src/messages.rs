@@ -1,0 +1,123 @@
+//! What an inference actor is told, and what it answers.
+
+use std::{
+    fmt,
+    time::{Duration, Instant, SystemTime},
+};
+
+use actix::Message;
+use common::{Deadline, ErrorCode, tensor::Tensor};
+use tokio::sync::oneshot;
+
+use crate::{runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
+
+/// The place of an actor in the pool: stable over restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActorId(pub String);
+
+impl fmt::Display for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Run a model on validated inputs. Exactly one answer goes to `reply`; a dropped receiver means
+/// that the caller has gone, and the work is skipped if it has not begun.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Infer {
+    /// In the order of the model's spec.
+    pub inputs: Vec<Option<Tensor>>,
+    /// What validation counted.
+    pub rows: Rows,
+    /// After this the answer is of no use.
+    pub deadline: Deadline,
+    /// When it was handed to the mailbox.
+    pub sent_at: Instant,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<InferResult>,
+}
+
+/// An answer or the reason why there is none.
+pub type InferResult = Result<InferReply, InferFailure>;
+
+/// Outputs of a run.
+#[derive(Debug)]
+pub struct InferReply {
+    /// In the order of the model's spec.
+    pub outputs: Vec<Tensor>,
+    /// Where the time went.
+    pub times: RunTimes,
+}
+
+/// Where the time of a request went inside the actor; each is measured, none a difference.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunTimes {
+    /// From the mailbox to the start of its first run's preparation.
+    pub queue: Duration,
+    /// Gathering inputs and splitting outputs.
+    pub batch: Duration,
+    /// Inside the engine.
+    pub run: Duration,
+    /// Candidate rows of the run it shared; of the last one where it was split.
+    pub batch_rows: usize,
+    /// Whether this answer stands for its run: one of a batch does, so that runs can be counted.
+    pub leads_batch: bool,
+}
+
+/// Why a request got no outputs.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct InferFailure {
+    /// Which error of the closed list.
+    pub code: ErrorCode,
+    /// What to tell the caller.
+    pub message: String,
+}
+
+impl InferFailure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// A session for an actor that waits for one: at its start, or after it lost the last.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Install {
+    /// The session.
+    pub runner: Box<dyn ModelRunner>,
+    /// How its warm-up went.
+    pub warm_up: WarmUp,
+}
+
+/// Tells the supervisor that an actor has lost its session and needs another.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct RunnerLost {
+    /// Which actor.
+    pub actor: ActorId,
+    /// What the panic said.
+    pub cause: String,
+    /// Successful runs since the session was installed.
+    pub runs_since_install: u64,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// What an actor is doing.
+#[derive(Message)]
+#[rtype(result = "ActorSnapshot")]
+pub struct Observe;
+
+/// Take no more requests; answered once all of those taken were answered.
+#[derive(Message)]
+#[rtype(result = "Drained")]
+pub struct Drain;
+
+/// The actor's queue is empty and will stay so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
+pub struct Drained;

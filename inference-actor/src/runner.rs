@@ -1,0 +1,73 @@
+//! The boundary between the business of running a model and the engine that does it.
+
+use std::sync::Arc;
+
+use common::tensor::{Tensor, TensorView};
+
+use crate::spec::ModelSpec;
+
+/// Why a run gave no outputs.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The engine found the inputs unfit; the caller's mistake.
+    #[error("the model refused the inputs: {0}")]
+    Rejected(String),
+    /// The engine failed.
+    #[error("the engine failed: {0}")]
+    Failed(String),
+    /// The run was stopped from outside.
+    #[error("the run was terminated")]
+    Terminated,
+}
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The engine cannot read or use the file.
+    #[error("{path}: not a model this engine can load: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The engine's words.
+        reason: String,
+    },
+    /// Inputs or outputs are of a kind that is not served.
+    #[error("{path}: {what} `{name}` is not a dense tensor of a served datatype")]
+    NotATensor {
+        /// The file.
+        path: String,
+        /// `input` or `output`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The manifest and the graph disagree.
+    #[error("{manifest}: {reason}")]
+    Manifest {
+        /// The manifest's path.
+        manifest: String,
+        /// What to change.
+        reason: String,
+    },
+    /// The first run failed in a way that later ones would too.
+    #[error("warm-up failed: {0}")]
+    WarmUp(String),
+}
+
+/// Stops the run in progress, from any thread. Best effort: engines look between kernels.
+pub type Stopper = Arc<dyn Fn() + Send + Sync>;
+
+/// A loaded model that can be run by one caller at a time.
+pub trait ModelRunner: Send {
+    /// What the business calls this model.
+    fn business_code(&self) -> &str;
+
+    /// What it takes and gives.
+    fn spec(&self) -> &Arc<ModelSpec>;
+
+    /// Runs once. `inputs` follow the order of the spec and were validated; outputs do too.
+    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError>;
+
+    /// A handle that stops a run in progress.
+    fn stopper(&self) -> Stopper;
+}

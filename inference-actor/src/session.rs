@@ -1,0 +1,137 @@
+//! One session and what it takes to run it: inputs laid out, the engine behind a wall, times kept.
+
+use std::{
+    any::Any,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{Clock, tensor::Tensor};
+
+use crate::{
+    batch::Entry,
+    gather::{ZeroIndex, expect_rows, gather, split, views},
+    messages::{Infer, RunTimes},
+    runner::{ModelRunner, RunError},
+    spec::{ModelSpec, OutputRole},
+};
+
+/// A request in the list, with what its parts have given so far.
+pub(crate) struct Waiting {
+    pub(crate) infer: Infer,
+    pub(crate) parts: Vec<Vec<Tensor>>,
+    pub(crate) times: RunTimes,
+    pub(crate) started: bool,
+}
+
+impl Entry for Waiting {
+    fn rows(&self) -> usize {
+        self.infer.rows.candidates
+    }
+    fn deadline(&self) -> common::Deadline {
+        self.infer.deadline
+    }
+    fn abandoned(&self) -> bool {
+        self.infer.reply.is_closed()
+    }
+}
+
+/// What came of one run of the engine.
+pub(crate) struct Ran {
+    /// When its preparation began.
+    pub(crate) begin: Instant,
+    /// Laying the inputs out.
+    pub(crate) gather: Duration,
+    /// Inside the engine.
+    pub(crate) run: Duration,
+    /// The engine's word, or what a panic said.
+    pub(crate) outputs: Result<Result<Vec<Tensor>, RunError>, String>,
+}
+
+/// A warm engine session.
+pub(crate) struct Session {
+    runner: Box<dyn ModelRunner>,
+    spec: Arc<ModelSpec>,
+    zeros: ZeroIndex,
+}
+
+impl Session {
+    pub(crate) fn new(runner: Box<dyn ModelRunner>) -> Self {
+        let spec = Arc::clone(runner.spec());
+        Self {
+            runner,
+            spec,
+            zeros: ZeroIndex::new(),
+        }
+    }
+
+    pub(crate) fn spec(&self) -> &Arc<ModelSpec> {
+        &self.spec
+    }
+
+    /// Runs a batch whole, or `part` of the candidates of its one entry. A panic does not pass.
+    pub(crate) fn run(
+        &mut self,
+        batch: &[Waiting],
+        part: Option<&Range<usize>>,
+        clock: &dyn Clock,
+    ) -> Ran {
+        let begin = clock.now();
+        let gathered;
+        let inputs = if let [one] = batch {
+            let (inputs, rows) = (&one.infer.inputs, one.infer.rows.candidates);
+            self.zeros.reserve(&self.spec, rows);
+            views(&self.spec, inputs, part.cloned(), rows, &self.zeros)
+        } else {
+            let each: Vec<_> = batch
+                .iter()
+                .map(|w| (w.infer.inputs.as_slice(), w.infer.rows))
+                .collect();
+            gathered = gather(&self.spec, &each);
+            gathered.iter().map(Tensor::view).collect()
+        };
+        let ready = clock.now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.runner.run(&inputs)));
+        let end = clock.now();
+        let outputs = outcome.map_err(|panic| panic_message(&*panic));
+        Ran {
+            begin,
+            gather: ready - begin,
+            run: end - ready,
+            outputs,
+        }
+    }
+}
+
+/// The outputs of a run, cut into those of each entry of its batch.
+pub(crate) fn apart(
+    spec: &ModelSpec,
+    outputs: Vec<Tensor>,
+    batch: &[Waiting],
+) -> Result<Vec<Vec<Tensor>>, RunError> {
+    if batch.len() == 1 {
+        return Ok(vec![outputs]);
+    }
+    let each: Vec<_> = batch.iter().map(|w| w.infer.rows).collect();
+    split(spec, &outputs, &each)
+}
+
+/// Refuses the outputs of a part that cannot be joined with the others.
+pub(crate) fn part_fits(spec: &ModelSpec, outputs: &[Tensor], rows: usize) -> Result<(), RunError> {
+    let per_candidate = |role| matches!(role, OutputRole::Score | OutputRole::Candidate);
+    let cut = spec
+        .outputs
+        .iter()
+        .zip(outputs)
+        .filter(|(declared, _)| per_candidate(declared.role));
+    cut.into_iter()
+        .try_for_each(|(declared, output)| expect_rows(&declared.name, output, rows))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message").chars().take(300).collect()
+}

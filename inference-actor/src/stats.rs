@@ -1,0 +1,140 @@
+//! What an actor counts about itself.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde::Serialize;
+
+/// How many run times are kept for quantiles.
+const RECENT_RUNS: usize = 100;
+
+/// What an actor is able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorState {
+    /// Waits for its first session.
+    Loading,
+    /// Has a warm session.
+    Ready,
+    /// Lost its session and waits for another.
+    Rebuilding,
+    /// Takes no more requests.
+    Draining,
+}
+
+/// The last panic of an actor's engine.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastPanic {
+    /// What it said.
+    pub message: String,
+    /// Seconds since 1970.
+    pub at_unix_seconds: u64,
+}
+
+/// A snapshot of one actor, for people, machines and tests alike.
+#[derive(Debug, Clone, Serialize, actix::MessageResponse)]
+pub struct ActorSnapshot {
+    /// Its place in the pool.
+    pub id: String,
+    /// What it can do.
+    pub state: ActorState,
+    /// The model it serves.
+    pub model: String,
+    /// Its version.
+    pub version: u32,
+    /// The business's name for the model.
+    pub business_code: String,
+    /// Requests waiting in its list.
+    pub queued: usize,
+    /// Runs that gave outputs.
+    pub runs: u64,
+    /// Candidate rows of those runs.
+    pub rows: u64,
+    /// Requests answered with outputs.
+    pub answered: u64,
+    /// Runs that ended in an error.
+    pub errors: u64,
+    /// Runs that ended in a panic.
+    pub panics: u64,
+    /// Sessions installed after the first.
+    pub restarts: u64,
+    /// Entries dropped because their deadline passed in the queue.
+    pub expired: u64,
+    /// Entries dropped because their caller had gone.
+    pub abandoned: u64,
+    /// Requests refused because the queue was full.
+    pub refused: u64,
+    /// Median of the last 100 run times.
+    pub run_p50_us: u64,
+    /// Their 99th percentile.
+    pub run_p99_us: u64,
+    /// The last panic, if any.
+    pub last_panic: Option<LastPanic>,
+    /// How its warm-up went.
+    pub warm_up: String,
+}
+
+/// Counters of one actor.
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) runs: u64,
+    pub(crate) rows: u64,
+    pub(crate) answered: u64,
+    pub(crate) errors: u64,
+    pub(crate) panics: u64,
+    pub(crate) installs: u64,
+    pub(crate) runs_since_install: u64,
+    pub(crate) expired: u64,
+    pub(crate) abandoned: u64,
+    pub(crate) refused: u64,
+    pub(crate) last_panic: Option<LastPanic>,
+    recent: VecDeque<Duration>,
+}
+
+impl Stats {
+    pub(crate) fn ran(&mut self, took: Duration, rows: usize) {
+        self.runs += 1;
+        self.runs_since_install += 1;
+        self.rows += rows as u64;
+        if self.recent.len() == RECENT_RUNS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(took);
+    }
+
+    pub(crate) fn panicked(&mut self, message: &str, at: SystemTime) {
+        self.panics += 1;
+        let at_unix_seconds = at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        self.last_panic = Some(LastPanic {
+            message: message.to_owned(),
+            at_unix_seconds,
+        });
+    }
+
+    /// The nearest-rank quantile of the last run times, in microseconds; 0 before the first.
+    pub(crate) fn run_quantile_us(&self, q: f64) -> u64 {
+        let mut sorted: Vec<_> = self.recent.iter().collect();
+        sorted.sort_unstable();
+        let rank = (q * sorted.len() as f64).ceil() as usize;
+        let nearest = sorted.get(rank.saturating_sub(1));
+        nearest.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_the_last_hundred_runs() {
+        let mut stats = Stats::default();
+        assert_eq!(stats.run_quantile_us(0.5), 0);
+        for us in 1..=200 {
+            stats.ran(Duration::from_micros(us), 1);
+        }
+        assert_eq!(stats.run_quantile_us(0.5), 150);
+        assert_eq!(stats.run_quantile_us(0.99), 199);
+    }
+}

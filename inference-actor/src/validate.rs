@@ -1,0 +1,273 @@
+//! Refusing inputs that do not fit, before anything is queued or run.
+//!
+//! Kernels find bad ids too, but late, after the batch's other requests paid for the run.
+
+use common::tensor::{DType, Shape, Tensor};
+
+use crate::spec::{Dim, InputSpec, ModelSpec, Role, Rows};
+
+/// Why inputs do not fit a model.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InputError {
+    /// An input is needed and was not given.
+    #[error("input `{0}` is missing")]
+    Missing(String),
+    /// The element type is another one.
+    #[error("input `{name}` is {expected}, not {found}")]
+    DType {
+        /// The input.
+        name: String,
+        /// What the model declares.
+        expected: DType,
+        /// What was given.
+        found: DType,
+    },
+    /// Rank or a fixed dimension differs.
+    #[error("input `{name}` has shape {found}, the model declares {declared}")]
+    Shape {
+        /// The input.
+        name: String,
+        /// The declaration, `-1` for a dynamic dimension.
+        declared: String,
+        /// What was given.
+        found: Shape,
+    },
+    /// Inputs of one role disagree on their first dimension.
+    #[error("input `{name}` has {found} rows, the others of its kind {expected}")]
+    Rows {
+        /// The input.
+        name: String,
+        /// Rows of the first such input.
+        expected: usize,
+        /// Rows of this one.
+        found: usize,
+    },
+    /// A value lies outside the range the manifest declares.
+    #[error("input `{name}` holds {value}, outside {min}…{max}")]
+    Range {
+        /// The input.
+        name: String,
+        /// The first such value.
+        value: i64,
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// A candidate points to a request row that is not there.
+    #[error("input `{name}` points to request row {value}, but there are {requests}")]
+    RowIndex {
+        /// The row-index input.
+        name: String,
+        /// The first such value.
+        value: i64,
+        /// How many request rows there are.
+        requests: usize,
+    },
+}
+
+/// Checks inputs against a model's declaration. `inputs` follow the order of the spec; only a
+/// row-index input may be absent, and only while there is one request row.
+pub fn validate(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<Rows, InputError> {
+    for (input, tensor) in spec.inputs.iter().zip(inputs) {
+        match tensor {
+            Some(tensor) => one(input, tensor)?,
+            None if input.role == Role::RowIndex => {}
+            None => return Err(InputError::Missing(input.name.clone())),
+        }
+    }
+    let rows = rows_of(spec, inputs)?;
+    for (input, tensor) in spec.inputs.iter().zip(inputs) {
+        if input.role == Role::RowIndex {
+            row_index(input, tensor.as_ref(), rows)?;
+        }
+    }
+    Ok(rows)
+}
+
+/// How many rows inputs have, agreed between the inputs of each role.
+pub fn rows_of(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<Rows, InputError> {
+    let agreed = |role: Role| -> Result<Option<usize>, InputError> {
+        let mut rows = None;
+        for (input, tensor) in spec.inputs.iter().zip(inputs) {
+            let Some(tensor) = tensor.as_ref().filter(|_| input.role == role) else {
+                continue;
+            };
+            let found = tensor.shape().rows();
+            match rows {
+                Some(expected) if expected != found => {
+                    return Err(InputError::Rows {
+                        name: input.name.clone(),
+                        expected,
+                        found,
+                    });
+                }
+                _ => rows = Some(found),
+            }
+        }
+        Ok(rows)
+    };
+    let requests = agreed(Role::Request)?.unwrap_or(1);
+    Ok(Rows {
+        requests,
+        candidates: agreed(Role::Candidate)?.unwrap_or(requests),
+    })
+}
+
+fn one(input: &InputSpec, tensor: &Tensor) -> Result<(), InputError> {
+    if tensor.dtype() != input.dtype {
+        let (expected, found) = (input.dtype, tensor.dtype());
+        return Err(InputError::DType {
+            name: input.name.clone(),
+            expected,
+            found,
+        });
+    }
+    if !input.admits(tensor.shape()) {
+        let declared = declared(&input.dims);
+        let found = tensor.shape().clone();
+        return Err(InputError::Shape {
+            name: input.name.clone(),
+            declared,
+            found,
+        });
+    }
+    let Some(range) = &input.range else {
+        return Ok(());
+    };
+    match outside(tensor, *range.start(), *range.end()) {
+        None => Ok(()),
+        Some(value) => {
+            let (min, max) = (*range.start(), *range.end());
+            Err(InputError::Range {
+                name: input.name.clone(),
+                value,
+                min,
+                max,
+            })
+        }
+    }
+}
+
+fn row_index(input: &InputSpec, tensor: Option<&Tensor>, rows: Rows) -> Result<(), InputError> {
+    let Some(tensor) = tensor else {
+        let one_request = rows.requests == 1;
+        return if one_request {
+            Ok(())
+        } else {
+            Err(InputError::Missing(input.name.clone()))
+        };
+    };
+    if tensor.shape().rows() != rows.candidates {
+        let (expected, found) = (rows.candidates, tensor.shape().rows());
+        return Err(InputError::Rows {
+            name: input.name.clone(),
+            expected,
+            found,
+        });
+    }
+    let last = i64::try_from(rows.requests).unwrap_or(i64::MAX) - 1;
+    match outside(tensor, 0, last) {
+        None => Ok(()),
+        Some(value) => Err(InputError::RowIndex {
+            name: input.name.clone(),
+            value,
+            requests: rows.requests,
+        }),
+    }
+}
+
+/// The first element outside `min..=max`, for the integer types that ids come in.
+fn outside(tensor: &Tensor, min: i64, max: i64) -> Option<i64> {
+    let bad = |value: &i64| *value < min || *value > max;
+    if let Some(ids) = tensor.elements::<i32>() {
+        return ids.iter().map(|v| i64::from(*v)).find(bad);
+    }
+    tensor
+        .elements::<i64>()
+        .and_then(|ids| ids.iter().copied().find(bad))
+}
+
+fn declared(dims: &[Dim]) -> String {
+    let sizes = dims.iter().map(|d| match d {
+        Dim::Fixed(size) => size.to_string(),
+        Dim::Dynamic(_) => "-1".to_owned(),
+    });
+    format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::spec::{OutputRole, OutputSpec};
+
+    pub(crate) fn ranker() -> ModelSpec {
+        let input = |name: &str, dims: Vec<Dim>, role, range| InputSpec {
+            name: name.into(),
+            dtype: DType::Int32,
+            dims,
+            role,
+            range,
+            features: Vec::new(),
+        };
+        let any = || Dim::Dynamic(String::new());
+        ModelSpec {
+            name: "ranker".parse().unwrap(),
+            version: common::ModelVersion::new(1).unwrap(),
+            business_code: "R".into(),
+            inputs: vec![
+                input(
+                    "history",
+                    vec![any(), Dim::Fixed(3)],
+                    Role::Request,
+                    Some(0..=9),
+                ),
+                input("candidates", vec![any()], Role::Candidate, Some(1..=9)),
+                input("row_index", vec![any()], Role::RowIndex, None),
+            ],
+            outputs: vec![OutputSpec {
+                name: "score".into(),
+                dtype: DType::Fp32,
+                dims: vec![any()],
+                role: OutputRole::Score,
+            }],
+            row_budget: Some(4),
+            vocabulary: Vec::new(),
+        }
+    }
+
+    fn ints(dims: &[usize], values: &[i32]) -> Option<Tensor> {
+        Some(Tensor::from_elements(Shape::from_dims(dims.iter().copied()), values).unwrap())
+    }
+
+    #[test]
+    fn good_inputs_are_counted() {
+        let rows = validate(
+            &ranker(),
+            &[ints(&[1, 3], &[1, 2, 3]), ints(&[2], &[4, 5]), None],
+        );
+        assert_eq!(
+            rows,
+            Ok(Rows {
+                requests: 1,
+                candidates: 2
+            })
+        );
+    }
+
+    #[test]
+    fn each_way_of_being_wrong_is_named() {
+        let spec = ranker();
+        let history = || ints(&[1, 3], &[1, 2, 3]);
+        let check = |inputs: [Option<Tensor>; 3]| validate(&spec, &inputs).unwrap_err().to_string();
+        assert!(check([None, ints(&[1], &[1]), None]).contains("`history` is missing"));
+        assert!(check([ints(&[1, 2], &[1, 2]), ints(&[1], &[1]), None]).contains("[-1, 3]"));
+        assert!(check([history(), ints(&[2], &[1, 10]), None]).contains("holds 10, outside 1…9"));
+        assert!(check([history(), ints(&[1], &[1]), ints(&[2], &[0, 0])]).contains("2 rows"));
+        assert!(check([history(), ints(&[1], &[1]), ints(&[1], &[1])]).contains("request row 1"));
+        let two = ints(&[2, 3], &[1; 6]);
+        assert!(check([two, ints(&[1], &[1]), None]).contains("`row_index` is missing"));
+        let floats = Tensor::from_elements(Shape::from_dims([1]), &[1.0f32]).unwrap();
+        assert!(check([history(), Some(floats), None]).contains("is INT32, not FP32"));
+    }
+}

@@ -1,0 +1,102 @@
+//! The first runs of a session, made before anybody waits for one.
+//!
+//! They pay for what an engine does lazily (memory plans, page faults) and measure how long a
+//! single run takes, which placement needs to know.
+
+use std::time::Duration;
+
+use common::{
+    Clock,
+    tensor::{DType, Shape, Tensor, TensorView},
+};
+
+use crate::{
+    runner::{ModelRunner, RunError},
+    spec::{Dim, InputSpec, ModelSpec, Role},
+};
+
+/// Runs made; the first is slower than all later ones and does not count for the measurement.
+const RUNS: usize = 4;
+/// Rows of a dynamic first dimension whose meaning no manifest tells.
+const UNKNOWN_ROWS: usize = 100;
+
+/// How a warm-up went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WarmUp {
+    /// Median time of a run at the largest size it is given in service; zero if none succeeded.
+    pub typical_run: Duration,
+    /// Why the model could not be warmed, for admin pages; empty when it was.
+    pub reason: String,
+}
+
+/// Runs a fresh session a few times. A model that refuses what is made up for it counts as warm:
+/// its real callers know better what it takes.
+pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
+    let spec = runner.spec().clone();
+    let inputs = match made_up(&spec) {
+        Ok(inputs) => inputs,
+        Err(reason) => {
+            return WarmUp {
+                reason,
+                ..WarmUp::default()
+            };
+        }
+    };
+    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+    let mut times = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let start = clock.now();
+        match runner.run(&views) {
+            Ok(_) => times.push(clock.now() - start),
+            Err(RunError::Rejected(reason) | RunError::Failed(reason)) => {
+                return WarmUp {
+                    reason: format!("not warmed: {reason}"),
+                    ..WarmUp::default()
+                };
+            }
+            Err(RunError::Terminated) => break,
+        }
+    }
+    let mut later = times.split_off(1.min(times.len()));
+    later.sort_unstable();
+    WarmUp {
+        typical_run: later.get(later.len() / 2).copied().unwrap_or_default(),
+        reason: String::new(),
+    }
+}
+
+/// Inputs of the smallest allowed values, at the size of a full run.
+fn made_up(spec: &ModelSpec) -> Result<Vec<Tensor>, String> {
+    spec.inputs
+        .iter()
+        .map(|input| one(input, spec.row_budget))
+        .collect()
+}
+
+fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
+    let size = |(index, dim): (usize, &Dim)| match dim {
+        Dim::Fixed(size) => *size,
+        Dim::Dynamic(_) if index > 0 => 1,
+        Dim::Dynamic(_) => match input.role {
+            Role::Request => 1,
+            Role::Candidate | Role::RowIndex => row_budget.unwrap_or(UNKNOWN_ROWS),
+            Role::Whole => UNKNOWN_ROWS,
+        },
+    };
+    let shape = Shape::from_dims(input.dims.iter().enumerate().map(size));
+    let mut tensor = Tensor::zeros(input.dtype, shape)
+        .map_err(|e| format!("not warmed: input `{}`: {e}", input.name))?;
+    // Zero may lie outside the ids a model knows.
+    let least = input.range.as_ref().map_or(0, |range| *range.start());
+    if least != 0 {
+        match input.dtype {
+            DType::Int32 => {
+                let least = i32::try_from(least).unwrap_or(0);
+                tensor.elements_mut::<i32>().unwrap_or_default().fill(least);
+            }
+            DType::Int64 => tensor.elements_mut::<i64>().unwrap_or_default().fill(least),
+            _ => {}
+        }
+    }
+    Ok(tensor)
+}
