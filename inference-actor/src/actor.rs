@@ -20,7 +20,7 @@ use crate::{
     batch::{BatchQueue, Dropped, Entry, Job},
     gather::join,
     messages::{
-        ActorId, Drain, Drained, Infer, InferFailure, InferReply, Install, Observe, RunTimes,
+        ActorId, Drain, Drained, Infer, InferFailure, InferReply, Install, Observe, Park, RunTimes,
         RunnerLost,
     },
     runner::RunError,
@@ -255,6 +255,12 @@ impl InferenceActor {
         }));
     }
 
+    fn refuse_all(&mut self, reason: &str) {
+        for waiting in self.queue.drain() {
+            refuse(waiting.infer, ErrorCode::ModelUnavailable, reason);
+        }
+    }
+
     fn finish_draining(&mut self) {
         if self.queue.is_empty() {
             for waiting in self.draining.drain(..) {
@@ -350,6 +356,16 @@ impl Handler<Install> for InferenceActor {
         self.stats.installs += 1;
         self.stats.runs_since_install = 0;
         self.schedule_flush(ctx);
+    }
+}
+
+impl Handler<Park> for InferenceActor {
+    type Result = ();
+
+    fn handle(&mut self, park: Park, _: &mut Context<Self>) {
+        self.closed = true;
+        self.refuse_all(&park.reason);
+        self.finish_draining();
     }
 }
 

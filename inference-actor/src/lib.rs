@@ -25,7 +25,7 @@ pub use engine::{
     OrtLibrary, OrtSettings,
 };
 pub use messages::{
-    ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe,
+    ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe, Park,
     RunTimes, RunnerLost,
 };
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};

@@ -108,6 +108,14 @@ pub struct RunnerLost {
     pub at: SystemTime,
 }
 
+/// Take no more requests and refuse those that wait: there will be no session.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct Park {
+    /// What to tell them.
+    pub reason: String,
+}
+
 /// What an actor is doing.
 #[derive(Message)]
 #[rtype(result = "ActorSnapshot")]

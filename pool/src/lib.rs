@@ -1,0 +1,25 @@
+//! The supervised pool: which models there are, which actors serve them, and who brings them back.
+//!
+//! ```text
+//!  repository ─► loader ─► hosts start actors on their threads ─► routing table (read by fronts)
+//!                  ▲                         │ RunnerLost
+//!                  └──── supervisor ◄────────┘
+//! ```
+//!
+//! Owns: supervision, routing, the model repository and its manifests.
+//! Never knows: HTTP, JSON, what a model's numbers mean.
+
+mod bring_up;
+mod host;
+mod loader;
+mod pool_actor;
+mod repository;
+mod routing;
+mod supervisor;
+
+pub use host::{HostId, WorkerHost};
+pub use loader::Loader;
+pub use pool_actor::{BringUp, ModelOutcome, Pool, PoolOptions, SlotReport};
+pub use repository::{Manifest, ManifestError, ModelSource, Repository, RepositoryError};
+pub use routing::{ActorRoute, ModelRoute, ModelStatus, RoutingTable};
+pub use supervisor::Policy;

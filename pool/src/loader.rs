@@ -1,0 +1,87 @@
+//! From a folder to a warm session. Blocking: run it away from the threads that serve.
+
+use std::{sync::Arc, time::Duration};
+
+use common::Clock;
+use inference_actor::{
+    FakeEngine, LoadError, ModelRunner, OrtEngine, OrtLibrary, OrtSettings, WarmUp, warm_up,
+};
+
+use crate::repository::{ModelSource, manifest::EngineKind};
+
+/// A warm session and how its warm-up went.
+pub(crate) type Loaded = (Box<dyn ModelRunner>, WarmUp);
+
+/// Loads models with the process's engine library.
+#[derive(Clone)]
+pub struct Loader {
+    library: OrtLibrary,
+    clock: Arc<dyn Clock>,
+}
+
+impl Loader {
+    /// A loader over the library in use.
+    #[must_use]
+    pub fn new(library: OrtLibrary, clock: Arc<dyn Clock>) -> Self {
+        Self { library, clock }
+    }
+
+    /// Opens a session and warms it up.
+    pub(crate) fn load(&self, source: &ModelSource) -> Result<Loaded, LoadError> {
+        let mut runner = self.open(source)?;
+        // The drill engine's runs are counted by whoever configured it: none is spent here.
+        let warm = match source.manifest.engine {
+            EngineKind::Onnx => warm_up(&mut *runner, &*self.clock),
+            EngineKind::Drill => WarmUp {
+                reason: "drill engine: not warmed".into(),
+                ..WarmUp::default()
+            },
+        };
+        Ok((runner, warm))
+    }
+
+    fn open(&self, source: &ModelSource) -> Result<Box<dyn ModelRunner>, LoadError> {
+        let manifest = &source.manifest;
+        match manifest.engine {
+            EngineKind::Onnx => {
+                let path = source.folder.join("model.onnx");
+                let settings = OrtSettings {
+                    path,
+                    optimization: manifest.optimization,
+                };
+                let engine = OrtEngine::open(&self.library, &settings, |inputs, outputs| {
+                    manifest.complete(&source.name, source.version, inputs, outputs)
+                })?;
+                Ok(Box::new(engine))
+            }
+            EngineKind::Drill => {
+                let (inputs, outputs) = manifest.declared()?;
+                let spec = manifest.complete(&source.name, source.version, inputs, outputs)?;
+                let runs = Arc::clone(&source.drill_runs);
+                Ok(Box::new(FakeEngine::new(
+                    Arc::new(spec),
+                    manifest.drill(),
+                    runs,
+                )))
+            }
+        }
+    }
+}
+
+/// Loads on the blocking pool, for at most `timeout`.
+pub(crate) async fn load_in_background(
+    loader: Loader,
+    source: ModelSource,
+    timeout: Duration,
+) -> Result<Loaded, String> {
+    let load = tokio::task::spawn_blocking(move || loader.load(&source));
+    match tokio::time::timeout(timeout, load).await {
+        Ok(Ok(Ok(loaded))) => Ok(loaded),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
+        Ok(Err(panic)) => Err(format!("loading panicked: {panic}")),
+        Err(_) => Err(format!(
+            "not loaded within models.load_timeout = {}",
+            common::Span(timeout)
+        )),
+    }
+}

@@ -1,0 +1,190 @@
+//! Reading the folders of a repository.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use common::{ModelName, ModelVersion};
+
+use super::manifest::{Manifest, ManifestError};
+
+/// Most models looked at; a folder with more is not a model repository.
+const MOST_MODELS: usize = 10_000;
+
+/// Why there is no repository.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// The folder is not there.
+    #[error(
+        "no model repository at {0}: create it as NAME/VERSION/model.onnx, or name another with --model-repository"
+    )]
+    Missing(PathBuf),
+    /// The folder cannot be read.
+    #[error("the model repository {path} cannot be read: {source}")]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+/// One version of a model, ready to be loaded.
+#[derive(Debug, Clone)]
+pub struct ModelSource {
+    /// The model.
+    pub name: ModelName,
+    /// The version.
+    pub version: ModelVersion,
+    /// The version's folder.
+    pub folder: PathBuf,
+    /// What `model.toml` says, or what holds without one.
+    pub manifest: Arc<Manifest>,
+    /// Runs of the drill engine, counted over all instances.
+    pub(crate) drill_runs: Arc<AtomicU64>,
+}
+
+/// What a repository holds: the version to serve of each model, and what cannot be served.
+#[derive(Debug, Default)]
+pub struct Repository {
+    /// The highest version of each model.
+    pub models: Vec<ModelSource>,
+    /// Models that cannot be served, with the reason.
+    pub unusable: Vec<(ModelName, String)>,
+    /// Folders that are not models, with the reason: worth a warning.
+    pub ignored: Vec<(PathBuf, String)>,
+}
+
+impl Repository {
+    /// Reads the folders; a single bad model is listed, not fatal.
+    pub fn scan(root: &Path) -> Result<Self, RepositoryError> {
+        if !root.is_dir() {
+            return Err(RepositoryError::Missing(root.to_owned()));
+        }
+        let mut found = Self::default();
+        let unreadable = |source| RepositoryError::Unreadable {
+            path: root.to_owned(),
+            source,
+        };
+        for folder in subfolders(root)
+            .map_err(unreadable)?
+            .into_iter()
+            .take(MOST_MODELS)
+        {
+            found.visit(folder);
+        }
+        Ok(found)
+    }
+
+    fn visit(&mut self, folder: PathBuf) {
+        let text = folder
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let name: ModelName = match text.parse() {
+            Ok(name) => name,
+            Err(error) => return self.ignored.push((folder, format!("{error}"))),
+        };
+        match source(&name, &folder) {
+            Ok(source) => self.models.push(source),
+            Err(reason) => self.unusable.push((name, reason)),
+        }
+    }
+}
+
+fn source(name: &ModelName, folder: &Path) -> Result<ModelSource, String> {
+    let manifest = Manifest::read(folder).map_err(|e: ManifestError| e.to_string())?;
+    let subfolders =
+        subfolders(folder).map_err(|e| format!("{} cannot be read: {e}", folder.display()))?;
+    let mut versions: Vec<(ModelVersion, PathBuf)> = subfolders
+        .into_iter()
+        .filter_map(|path| {
+            let number = path.file_name()?.to_str()?.parse().ok()?;
+            Some((ModelVersion::new(number)?, path))
+        })
+        .collect();
+    versions.sort_unstable();
+    let (version, folder) = versions
+        .pop()
+        .ok_or_else(|| format!("{} has no version folder such as 1/", folder.display()))?;
+    Ok(ModelSource {
+        name: name.clone(),
+        version,
+        folder,
+        manifest: Arc::new(manifest),
+        drill_runs: Arc::default(),
+    })
+}
+
+/// The folders inside a folder, by name; hidden ones are not looked at.
+fn subfolders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !hidden {
+            folders.push(path);
+        }
+    }
+    folders.sort_unstable();
+    Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(paths: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for path in paths {
+            std::fs::create_dir_all(root.path().join(path)).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn the_highest_positive_integer_version_is_served() {
+        let root = tree(&["m/1", "m/9", "m/10", "m/0", "m/x", "m/-3", ".git/1"]);
+        let found = Repository::scan(root.path()).unwrap();
+        let served: Vec<_> = found
+            .models
+            .iter()
+            .map(|m| (m.name.as_str(), m.version.get()))
+            .collect();
+        assert_eq!(served, [("m", 10)]);
+    }
+
+    #[test]
+    fn one_bad_model_does_not_hide_the_others() {
+        let root = tree(&["good/1", "empty", "bad name/1", "broken/1"]);
+        std::fs::write(
+            root.path().join("broken/model.toml"),
+            "placement = \"nowhere\"",
+        )
+        .unwrap();
+        let found = Repository::scan(root.path()).unwrap();
+        assert_eq!(
+            (
+                found.models.len(),
+                found.unusable.len(),
+                found.ignored.len()
+            ),
+            (1, 2, 1)
+        );
+        let reasons = format!("{:?}", found.unusable);
+        assert!(
+            reasons.contains("no version folder") && reasons.contains("model.toml:1"),
+            "{reasons}"
+        );
+    }
+
+    #[test]
+    fn a_missing_folder_says_what_to_do() {
+        let error = Repository::scan(Path::new("/no/such/folder")).unwrap_err();
+        assert!(error.to_string().contains("--model-repository"));
+    }
+}
