@@ -49,8 +49,9 @@ pub struct InputSpec {
     pub dims: Vec<Dim>,
     /// How it batches.
     pub role: Role,
-    /// Values an integer input may take; anything else is refused before the run.
-    pub range: Option<RangeInclusive<i64>>,
+    /// Values an integer input may take, anything else being refused before the run: none for no
+    /// limit, one for all elements, or one for each column of the last dimension.
+    pub ranges: Vec<RangeInclusive<i64>>,
     /// The features that fill its last dimension, for requests that name users and items.
     pub features: Vec<String>,
 }

@@ -2,6 +2,8 @@
 //!
 //! Kernels find bad ids too, but late, after the batch's other requests paid for the run.
 
+use std::ops::RangeInclusive;
+
 use common::tensor::{DType, Shape, Tensor};
 
 use crate::spec::{Dim, InputSpec, ModelSpec, Role, Rows};
@@ -132,20 +134,14 @@ fn one(input: &InputSpec, tensor: &Tensor) -> Result<(), InputError> {
             found,
         });
     }
-    let Some(range) = &input.range else {
-        return Ok(());
-    };
-    match outside(tensor, *range.start(), *range.end()) {
+    match outside(tensor, &input.ranges) {
         None => Ok(()),
-        Some(value) => {
-            let (min, max) = (*range.start(), *range.end());
-            Err(InputError::Range {
-                name: input.name.clone(),
-                value,
-                min,
-                max,
-            })
-        }
+        Some((value, min, max)) => Err(InputError::Range {
+            name: input.name.clone(),
+            value,
+            min,
+            max,
+        }),
     }
 }
 
@@ -167,9 +163,9 @@ fn row_index(input: &InputSpec, tensor: Option<&Tensor>, rows: Rows) -> Result<(
         });
     }
     let last = i64::try_from(rows.requests).unwrap_or(i64::MAX) - 1;
-    match outside(tensor, 0, last) {
+    match outside(tensor, &[0..=last]) {
         None => Ok(()),
-        Some(value) => Err(InputError::RowIndex {
+        Some((value, ..)) => Err(InputError::RowIndex {
             name: input.name.clone(),
             value,
             requests: rows.requests,
@@ -177,15 +173,23 @@ fn row_index(input: &InputSpec, tensor: Option<&Tensor>, rows: Rows) -> Result<(
     }
 }
 
-/// The first element outside `min..=max`, for the integer types that ids come in.
-fn outside(tensor: &Tensor, min: i64, max: i64) -> Option<i64> {
-    let bad = |value: &i64| *value < min || *value > max;
+/// The first element outside its range, with the range, for the integer types that ids come in.
+fn outside(tensor: &Tensor, ranges: &[RangeInclusive<i64>]) -> Option<(i64, i64, i64)> {
+    fn first(
+        ids: impl Iterator<Item = i64>,
+        ranges: &[RangeInclusive<i64>],
+    ) -> Option<(i64, i64, i64)> {
+        let bad = |(id, range): &(i64, &RangeInclusive<i64>)| !range.contains(id);
+        // Columns are innermost, so the ranges repeat along the elements.
+        let found = ids.zip(ranges.iter().cycle()).find(bad);
+        found.map(|(id, range)| (id, *range.start(), *range.end()))
+    }
     if let Some(ids) = tensor.elements::<i32>() {
-        return ids.iter().map(|v| i64::from(*v)).find(bad);
+        return first(ids.iter().map(|v| i64::from(*v)), ranges);
     }
     tensor
         .elements::<i64>()
-        .and_then(|ids| ids.iter().copied().find(bad))
+        .and_then(|ids| first(ids.iter().copied(), ranges))
 }
 
 fn declared(dims: &[Dim]) -> String {
@@ -202,12 +206,12 @@ pub(crate) mod tests {
     use crate::spec::{OutputRole, OutputSpec};
 
     pub(crate) fn ranker() -> ModelSpec {
-        let input = |name: &str, dims: Vec<Dim>, role, range| InputSpec {
+        let input = |name: &str, dims: Vec<Dim>, role, ranges| InputSpec {
             name: name.into(),
             dtype: DType::Int32,
             dims,
             role,
-            range,
+            ranges,
             features: Vec::new(),
         };
         let any = || Dim::Dynamic(String::new());
@@ -222,8 +226,8 @@ pub(crate) mod tests {
                     Role::Request,
                     Some(0..=9),
                 ),
-                input("candidates", vec![any()], Role::Candidate, Some(1..=9)),
-                input("row_index", vec![any()], Role::RowIndex, None),
+                input("candidates", vec![any()], Role::Candidate, vec![1..=9]),
+                input("row_index", vec![any()], Role::RowIndex, Vec::new()),
             ],
             outputs: vec![OutputSpec {
                 name: "score".into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{
     Clock,
-    tensor::{DType, Shape, Tensor, TensorView},
+    tensor::{Shape, Tensor, TensorView},
 };
 
 use crate::{
@@ -87,16 +87,15 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
     let mut tensor = Tensor::zeros(input.dtype, shape)
         .map_err(|e| format!("not warmed: input `{}`: {e}", input.name))?;
     // Zero may lie outside the ids a model knows.
-    let least = input.range.as_ref().map_or(0, |range| *range.start());
-    if least != 0 {
-        match input.dtype {
-            DType::Int32 => {
-                let least = i32::try_from(least).unwrap_or(0);
-                tensor.elements_mut::<i32>().unwrap_or_default().fill(least);
-            }
-            DType::Int64 => tensor.elements_mut::<i64>().unwrap_or_default().fill(least),
-            _ => {}
-        }
+    let least = || input.ranges.iter().map(|range| *range.start()).cycle();
+    if let Some(ids) = tensor.elements_mut::<i32>() {
+        ids.iter_mut()
+            .zip(least())
+            .for_each(|(id, least)| *id = i32::try_from(least).unwrap_or(0));
+    } else if let Some(ids) = tensor.elements_mut::<i64>() {
+        ids.iter_mut()
+            .zip(least())
+            .for_each(|(id, least)| *id = least);
     }
     Ok(tensor)
 }

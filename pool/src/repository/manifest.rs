@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -69,14 +70,22 @@ enum InputRole {
     RowIndex,
 }
 
+/// A bound for all elements, or one for each column of the last dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Bounds {
+    All(i64),
+    Columns(Vec<i64>),
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Input {
     role: InputRole,
     #[serde(default)]
     features: Vec<String>,
-    min: Option<i64>,
-    max: Option<i64>,
+    min: Option<Bounds>,
+    max: Option<Bounds>,
     /// The drill engine has no graph to read these from.
     dtype: Option<DType>,
     shape: Option<Vec<i64>>,
@@ -237,19 +246,50 @@ impl Manifest {
                 "row index `{name}` is {dtype}; it must be INT32 or INT64"
             )));
         }
-        let range = entry.and_then(|e| match (e.min, e.max) {
-            (None, None) => None,
-            (min, max) => Some(min.unwrap_or(i64::MIN)..=max.unwrap_or(i64::MAX)),
-        });
+        let ranges = match entry {
+            Some(entry) => self.ranges(&name, entry, &dims)?,
+            None => Vec::new(),
+        };
         let features = entry.map(|e| e.features.clone()).unwrap_or_default();
         Ok(InputSpec {
             name,
             dtype,
             dims,
             role,
-            range,
+            ranges,
             features,
         })
+    }
+
+    fn ranges(
+        &self,
+        name: &str,
+        entry: &Input,
+        dims: &[Dim],
+    ) -> Result<Vec<RangeInclusive<i64>>, LoadError> {
+        let columns = match (&entry.min, &entry.max) {
+            (None, None) => return Ok(Vec::new()),
+            (Some(Bounds::Columns(bounds)), _) | (_, Some(Bounds::Columns(bounds))) => bounds.len(),
+            _ => 1,
+        };
+        let each = |bounds: &Option<Bounds>, open: i64| match bounds {
+            None => vec![open; columns],
+            Some(Bounds::All(bound)) => vec![*bound; columns],
+            Some(Bounds::Columns(bounds)) => bounds.clone(),
+        };
+        let (min, max) = (each(&entry.min, i64::MIN), each(&entry.max, i64::MAX));
+        let fits = columns == 1 || dims.last() == Some(&Dim::Fixed(columns));
+        if min.len() != max.len() || !fits || min.iter().zip(&max).any(|(min, max)| min > max) {
+            let reason = format!(
+                "min and max of input `{name}` need one value, or one for each column, min <= max"
+            );
+            return Err(self.wrong(reason));
+        }
+        Ok(min
+            .into_iter()
+            .zip(max)
+            .map(|(min, max)| min..=max)
+            .collect())
     }
 
     fn output(&self, declared: Declared) -> OutputSpec {
