@@ -32,7 +32,8 @@ build: fetch-first ## the release binaries and the fetched files they need
 test: fetch ## every test; fetches what is missing first
 	@$(XTASK) features
 	@$(XTASK) tidy
-	@# Builds all that the tests start, the gateway among it; the store must be there before them.
+	@# Builds all that the tests start. That the gateway has tests of its own in gateway/tests makes
+	@# cargo put its binary in place, which then fills the store that the tests read.
 	@$(CARGO) test --workspace --no-run
 	$(call import,debug)
 	@$(CARGO) test --workspace

@@ -66,10 +66,12 @@ pub fn lock(dir: &Path, on_wait: impl FnOnce()) -> Result<Locked, CacheError> {
         Err(TryLockError::Error(error)) => return Err(at("lock", &path)(error)),
     }
     // Only the lock's holder works below `tmp`, so whatever lies there was left by a killed run.
-    // The process id keeps a child that outlived that run from writing into ours.
+    // A child that outlived that run may still write there and undo the removal, which the next
+    // run repeats; it cannot write into ours, which the process id tells apart.
     let all_scratch = dir.join(SCRATCH);
-    remove_all(&all_scratch)?;
+    let _ = fs::remove_dir_all(&all_scratch);
     let scratch = all_scratch.join(std::process::id().to_string());
+    remove_all(&scratch)?;
     fs::create_dir_all(&scratch).map_err(at("create", &scratch))?;
     Ok(Locked {
         scratch,

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use cargo_metadata::{DependencyKind, Metadata};
+use cargo_metadata::{Dependency, DependencyKind, Metadata};
 
 use super::{Violation, manifest};
 
-/// Each crate with the workspace crates it may name, for any purpose.
+/// Each crate with the workspace crates it may name.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("common", &[]),
     ("breaker", &["common"]),
@@ -22,8 +22,13 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("pool", &["common", "inference-actor"]),
     ("gateway", &["common", "breaker", "inference-actor", "pool"]),
     ("loadtest", &["common"]),
+    // Servers of known behaviour that the load generator is checked against.
+    ("loadtest-stub", &["common"]),
     ("xtask", &[]),
 ];
+
+/// Those it may name on top as a dev-dependency, for its tests and benches.
+const MAY_TEST_WITH: &[(&str, &[&str])] = &[("loadtest", &["loadtest-stub"])];
 
 enum Reach {
     /// The crate's own manifest must not name it.
@@ -103,8 +108,14 @@ pub struct Member {
     pub folder: String,
     pub manifest: String,
     manifest_text: String,
-    /// Every dependency that the manifest names, also for tests.
-    named: BTreeSet<String>,
+    /// Every dependency that the manifest names, and what for.
+    named: BTreeSet<(String, Purpose)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    Build,
+    Test,
 }
 
 struct Package {
@@ -124,11 +135,7 @@ impl Graph {
                 folder: folder.to_string_lossy().into_owned(),
                 manifest: relative.to_string_lossy().into_owned(),
                 manifest_text: fs::read_to_string(path).unwrap_or_default(),
-                named: package
-                    .dependencies
-                    .iter()
-                    .map(|needed| needed.name.clone())
-                    .collect(),
+                named: package.dependencies.iter().map(named).collect(),
             }
         });
         let members = members.collect();
@@ -180,6 +187,14 @@ impl Graph {
     }
 }
 
+fn named(dependency: &Dependency) -> (String, Purpose) {
+    let purpose = match dependency.kind {
+        DependencyKind::Development => Purpose::Test,
+        _ => Purpose::Build,
+    };
+    (dependency.name.clone(), purpose)
+}
+
 pub fn check(graph: &Graph) -> Vec<Violation> {
     let mut violations = Vec::new();
     for member in &graph.members {
@@ -191,8 +206,7 @@ pub fn check(graph: &Graph) -> Vec<Violation> {
 }
 
 fn check_edges(graph: &Graph, member: &Member) -> Vec<Violation> {
-    let rule = MAY_DEPEND_ON.iter().find(|(name, _)| *name == member.name);
-    let Some((_, allowed)) = rule else {
+    let Some(allowed) = row_of(MAY_DEPEND_ON, &member.name) else {
         return vec![Violation::new(
             &member.manifest,
             1,
@@ -203,12 +217,16 @@ fn check_edges(graph: &Graph, member: &Member) -> Vec<Violation> {
             "say in MAY_DEPEND_ON (xtask/src/tidy/crates.rs) what it may depend on",
         )];
     };
+    let for_tests = row_of(MAY_TEST_WITH, &member.name).unwrap_or_default();
+    let may_name = |name: &str, purpose: Purpose| {
+        allowed.contains(&name) || (purpose == Purpose::Test && for_tests.contains(&name))
+    };
     let is_member = |name: &str| graph.members.iter().any(|member| member.name == name);
-    let strays = member.named.iter().filter(|name| {
-        is_member(name) && *name != &member.name && !allowed.contains(&name.as_str())
+    let strays = member.named.iter().filter(|(name, purpose)| {
+        is_member(name) && *name != member.name && !may_name(name, *purpose)
     });
     strays
-        .map(|name| {
+        .map(|(name, _)| {
             let line = manifest::line_of_dependency(&member.manifest_text, name);
             let what = format!("`{}` depends on `{name}`", member.name);
             let mend = match allowed {
@@ -218,6 +236,16 @@ fn check_edges(graph: &Graph, member: &Member) -> Vec<Violation> {
             Violation::new(&member.manifest, line, what, mend)
         })
         .collect()
+}
+
+fn row_of(
+    table: &[(&'static str, &'static [&'static str])],
+    name: &str,
+) -> Option<&'static [&'static str]> {
+    table
+        .iter()
+        .find(|(row, _)| *row == name)
+        .map(|(_, crates)| *crates)
 }
 
 fn check_never(graph: &Graph, member: &Member, rule: &Never) -> Vec<Violation> {

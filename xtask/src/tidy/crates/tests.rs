@@ -20,7 +20,9 @@ fn graph(members: &[&str], edges: &[(&str, &[&str])]) -> Graph {
                 folder: (*name).to_owned(),
                 manifest: format!("{name}/Cargo.toml"),
                 manifest_text: String::new(),
-                named: built_from(name).collect(),
+                named: built_from(name)
+                    .map(|name| (name, Purpose::Build))
+                    .collect(),
             })
             .collect(),
         packages: names
@@ -165,4 +167,14 @@ fn a_rule_on_names_does_not_reach_through_others() {
 fn a_crate_without_a_place_is_found_and_an_absent_one_is_not_missed() {
     let strange = "strange/Cargo.toml: the crate `strange` has no place in the architecture";
     assert_eq!(found(&["common", "strange"], &[]), [strange]);
+}
+
+#[test]
+fn what_is_allowed_for_tests_only_is_not_allowed_in_the_build() {
+    let members = ["loadtest", "loadtest-stub"];
+    let mut graph = graph(&members, &[]);
+    graph.members[0].named = BTreeSet::from([("loadtest-stub".to_owned(), Purpose::Test)]);
+    assert!(check(&graph).is_empty());
+    graph.members[0].named = BTreeSet::from([("loadtest-stub".to_owned(), Purpose::Build)]);
+    assert_eq!(check(&graph).len(), 1);
 }
