@@ -1,0 +1,85 @@
+# The commands of this repository; `make help` lists them. Every recipe is a plain command that can
+# be typed as well: the logic lives in xtask and in the binaries, not here. Kept to what GNU make
+# 3.81 knows, the one that macOS ships.
+
+CARGO ?= cargo
+# Options for `make serve`, e.g. ARGS="--http 127.0.0.1:9000".
+ARGS ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+XTASK := $(TARGET)/release/xtask
+CATALOGUE := .cache/features/catalogue.jsonl
+USERS := .cache/features/users.jsonl
+STORE := .cache/features/ml100k.redb
+
+.DEFAULT_GOAL := help
+# Steps build on each other, and cargo uses all cores by itself.
+.NOTPARALLEL:
+.PHONY: help serve build test bench fetch lint tools fetch-first
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+serve: build ## fetch and build what is missing, start the gateway with the shipped model
+	@exec $(TARGET)/release/gateway $(ARGS)
+
+build: fetch-first ## the release binaries and the fetched files they need
+	@$(CARGO) build --release -p xtask -p gateway -p loadtest
+	@$(XTASK) fetch
+	@$(XTASK) features
+	$(call import,release)
+
+test: fetch ## every test; fetches what is missing first
+	@$(XTASK) features
+	@$(XTASK) tidy
+	@# Builds all that the tests start. That the gateway has tests of its own in gateway/tests makes
+	@# cargo put its binary in place, which then fills the store that the tests read.
+	@$(CARGO) test --workspace --no-run
+	$(call import,debug)
+	@$(CARGO) test --workspace
+
+bench: build ## the benches
+	@$(CARGO) bench --workspace
+
+fetch: tools ## ONNX Runtime and MovieLens 100K into .cache/, each checked by sha256
+	@[ -x $(XTASK) ] || echo "building the set-up tool first (about a minute)"
+	@$(CARGO) build --quiet --release -p xtask
+	@$(XTASK) fetch
+
+lint: tools ## formatting, clippy, the architecture's invariants, dependencies
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(CARGO) xtask tidy
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny check; \
+	else \
+		echo "dependencies not checked: cargo-deny is not installed (cargo install cargo-deny)"; \
+	fi
+
+# On a fresh machine the fetch comes before the long build, so that a missing network or pip shows
+# within a minute. Later on it would only cost a second start of cargo.
+fetch-first: tools
+	@if [ ! -f .cache/ml-100k/.stamp ] || ! ls .cache/onnxruntime/*/.stamp >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory fetch; \
+	fi
+
+tools:
+	@command -v $(CARGO) >/dev/null 2>&1 || { \
+		echo "error: cargo is missing: install Rust with rustup (https://rustup.rs), open a new" \
+			"shell and run make again" >&2; exit 69; }
+	@command -v cc >/dev/null 2>&1 || { \
+		echo "error: cc is missing, which Rust links with: install a C compiler (Debian and" \
+			"Ubuntu: apt-get install build-essential; macOS: xcode-select --install)" >&2; \
+		exit 69; }
+	@$(CARGO) --version >/dev/null || { \
+		echo "error: cargo cannot start the toolchain that rust-toolchain.toml names:" \
+			"run rustup toolchain install" >&2; exit 69; }
+
+# $(call import,PROFILE): the feature store, where an input or the importer itself is newer. The
+# gateway writes it beside and renames it, so a running gateway keeps the one it has open.
+define import
+@if [ ! -f $(STORE) ] || \
+	[ -n "$$(find $(CATALOGUE) $(USERS) $(TARGET)/$(1)/gateway -newer $(STORE))" ]; then \
+	$(TARGET)/$(1)/gateway import --catalogue $(CATALOGUE) --users $(USERS) --out $(STORE); \
+fi
+endef
