@@ -388,7 +388,6 @@ impl Handler<Observe> for InferenceActor {
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> ActorSnapshot {
         let stats = &self.stats;
         ActorSnapshot {
-            id: self.options.id.0.clone(),
             state: self.state(),
             model: self.options.model.to_string(),
             version: self.options.version.get(),

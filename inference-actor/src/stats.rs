@@ -36,8 +36,6 @@ pub struct LastPanic {
 /// A snapshot of one actor, for people, machines and tests alike.
 #[derive(Debug, Clone, Serialize, actix::MessageResponse)]
 pub struct ActorSnapshot {
-    /// Its place in the pool.
-    pub id: String,
     /// What it can do.
     pub state: ActorState,
     /// The model it serves.

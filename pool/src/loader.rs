@@ -40,6 +40,13 @@ impl Loader {
         Ok((runner, warm))
     }
 
+    /// Whether a model loads; for checks that serve nothing.
+    pub fn try_load(&self, source: &ModelSource) -> Result<(), String> {
+        self.load(source)
+            .map(|_| ())
+            .map_err(|e| format!("model `{}`: {e}", source.name))
+    }
+
     fn open(&self, source: &ModelSource) -> Result<Box<dyn ModelRunner>, LoadError> {
         let manifest = &source.manifest;
         match manifest.engine {

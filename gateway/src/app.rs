@@ -1,0 +1,98 @@
+//! The two HTTP servers: data and admin.
+
+use std::{
+    io,
+    net::TcpListener,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use actix::{Actor, Addr};
+use actix_web::{App, HttpServer, dev::Server, web::Data};
+use pool::{HostId, WorkerHost};
+use tokio::sync::mpsc;
+
+use crate::{
+    admin,
+    front::{Front, FrontActor, Shared},
+    protocols::rest,
+};
+
+/// A worker thread that has started.
+pub struct Worker {
+    /// Its number.
+    pub host: HostId,
+    /// Starts actors on it.
+    pub host_addr: Addr<WorkerHost>,
+    /// Its front.
+    pub front: Addr<FrontActor>,
+}
+
+/// How many worker threads the configuration asks for.
+#[must_use]
+pub fn worker_count(settings: &common::config::Settings) -> usize {
+    match settings.http.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        given => given,
+    }
+}
+
+/// The data port. Every worker thread announces itself through `started` when it comes up.
+pub fn data_server(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    started: mpsc::Sender<Worker>,
+) -> io::Result<Server> {
+    let http = shared.settings.http.clone();
+    let workers = worker_count(&shared.settings);
+    let shared_grace = shared.settings.drain.grace.0.as_secs().max(1);
+    let next = Arc::new(AtomicUsize::new(0));
+    let factory = move || {
+        // Relaxed: the number only has to be unique.
+        let host = HostId(next.fetch_add(1, Ordering::Relaxed));
+        let front = Rc::new(Front::new(Arc::clone(&shared), host));
+        let worker = Worker {
+            host,
+            host_addr: WorkerHost.start(),
+            front: FrontActor(Rc::clone(&front)).start(),
+        };
+        if started.try_send(worker).is_err() {
+            tracing::error!(
+                worker = host.0,
+                "this worker came up after the start was over"
+            );
+        }
+        App::new()
+            .app_data(Data::new(front))
+            .configure(rest::configure)
+    };
+    let server = HttpServer::new(factory)
+        .workers(workers)
+        .max_connections(http.max_connections)
+        .keep_alive(http.keep_alive.0)
+        .client_request_timeout(http.header_timeout.0)
+        // A small answer must not wait for a larger packet, least of all on HTTP/2.
+        .tcp_nodelay(true)
+        .shutdown_timeout(shared_grace)
+        .disable_signals()
+        .listen_auto_h2c(listener)?;
+    Ok(server.run())
+}
+
+/// The admin port: one thread of its own, so that a busy data port cannot hide what is going on.
+pub fn admin_server(state: Arc<admin::State>, listener: TcpListener) -> io::Result<Server> {
+    let factory = move || {
+        App::new()
+            .app_data(Data::from(Arc::clone(&state)))
+            .configure(admin::configure)
+    };
+    let server = HttpServer::new(factory)
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(1)
+        .listen(listener)?;
+    Ok(server.run())
+}

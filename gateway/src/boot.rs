@@ -1,0 +1,12 @@
+//! Starting and stopping the process, in order, with an exit status for each way it can fail.
+
+mod check;
+mod exit;
+mod listeners;
+mod running;
+mod start;
+
+pub use check::check;
+pub use exit::Exit;
+pub use running::Gateway;
+pub use start::start;

@@ -1,0 +1,64 @@
+//! `gateway check`: everything that would keep a start from succeeding, listed at once.
+
+use std::sync::Arc;
+
+use common::{Clock, config::Settings};
+use inference_actor::OrtLibrary;
+use pool::{Loader, Repository};
+
+use crate::{features::EmbeddedStore, locate::Places};
+
+/// Looks at library, store and repository, loading every model once; gives what is wrong.
+pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
+    let places = Places::of_this_process();
+    let mut problems = Vec::new();
+    let library = places
+        .library(&settings.models.library)
+        .map_err(|e| e.message);
+    let library = library.and_then(|path| OrtLibrary::load(&path).map_err(|e| e.to_string()));
+    let store = places.store(&settings.features.store);
+    if let Err(error) = EmbeddedStore::open(&store) {
+        problems.push(error.to_string());
+    }
+    match Repository::scan(&places.repository(&settings.models.repository)) {
+        Err(error) => problems.push(error.to_string()),
+        Ok(repository) => {
+            problems.extend(missing_models(settings, &repository));
+            problems.extend(
+                repository
+                    .unusable
+                    .iter()
+                    .map(|(model, reason)| format!("model `{model}`: {reason}")),
+            );
+            if let Ok(library) = &library {
+                let loader = Loader::new(library.clone(), clock);
+                problems.extend(
+                    repository
+                        .models
+                        .iter()
+                        .filter_map(|source| loader.try_load(source).err()),
+                );
+            }
+        }
+    }
+    problems.extend(library.err());
+    problems
+}
+
+fn missing_models(settings: &Settings, repository: &Repository) -> Vec<String> {
+    let held = |model: &common::ModelName| {
+        repository.models.iter().any(|source| source.name == *model)
+            || repository.unusable.iter().any(|(name, _)| name == model)
+    };
+    let missing = settings
+        .scenes
+        .iter()
+        .filter(|(_, scene)| !held(&scene.model));
+    let told = |(name, scene): (&String, &common::config::Scene)| {
+        format!(
+            "scenes.{name}.model: the repository does not hold `{}`",
+            scene.model
+        )
+    };
+    missing.map(told).collect()
+}

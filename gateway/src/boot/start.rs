@@ -1,0 +1,151 @@
+//! From settings to a gateway that is ready.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use common::{Clock, ModelName, config::Settings};
+use inference_actor::OrtLibrary;
+use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
+use tokio::sync::mpsc;
+
+use super::{Exit, Gateway, listeners::listen};
+use crate::{
+    admin,
+    app::{Worker, admin_server, data_server, worker_count},
+    features::EmbeddedStore,
+    front::Shared,
+    locate,
+    metrics::Metrics,
+    phase::Phase,
+};
+
+/// Threads that have not come up by then will not.
+const WORKERS_UP_WITHIN: Duration = Duration::from_secs(30);
+
+/// Starts everything on the actix system of this thread; returns once all that loads is warm.
+pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, Exit> {
+    let places = locate::Places::of_this_process();
+    let library = OrtLibrary::load(&places.library(&settings.models.library)?).map_err(|e| {
+        Exit::unavailable(format!(
+            "{e}; run `make build` to fetch the right one, or correct ORT_DYLIB_PATH"
+        ))
+    })?;
+    let store = EmbeddedStore::open(&places.store(&settings.features.store))?;
+    let repository =
+        Repository::scan(&places.repository(&settings.models.repository)).map_err(Exit::missing)?;
+    let http = listen(settings.http.address, settings.http.backlog, "--http")?;
+    let admin = listen(settings.admin.address, settings.http.backlog, "--admin")?;
+    let address =
+        |listener: &std::net::TcpListener| listener.local_addr().map_err(Exit::unavailable);
+    let (http_address, admin_address) = (address(&http)?, address(&admin)?);
+
+    let shared = Arc::new(Shared {
+        pool: Pool::start(pool_options(&settings, library, &clock)),
+        store: Arc::new(store),
+        metrics: Arc::new(Metrics::new().map_err(Exit::unavailable)?),
+        phase: Arc::new(Phase::default()),
+        clock,
+        process: fastrand::u64(..) >> 16,
+        settings,
+    });
+    let count = worker_count(&shared.settings);
+    let (started, announced) = mpsc::channel(count);
+    let data = data_server(Arc::clone(&shared), http, started).map_err(Exit::unavailable)?;
+    let data_handle = data.handle();
+    let data = actix_rt::spawn(data);
+    let workers = workers(announced, count).await?;
+    let state = admin::State {
+        shared: Arc::clone(&shared),
+        fronts: workers.iter().map(|w| w.front.clone()).collect(),
+    };
+    let admin = admin_server(Arc::new(state), admin).map_err(Exit::unavailable)?;
+    let admin_handle = admin.handle();
+    let admin = actix_rt::spawn(admin);
+    let gateway = Gateway::new(
+        Arc::clone(&shared),
+        (http_address, admin_address),
+        (data_handle, data),
+        (admin_handle, admin),
+    );
+    match models(&shared, repository, workers).await {
+        Ok(()) => {
+            shared.phase.become_serving();
+            shared.metrics.set_ready(true);
+            Ok(gateway)
+        }
+        Err(exit) => {
+            gateway.stop_now().await;
+            Err(exit)
+        }
+    }
+}
+
+fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>) -> PoolOptions {
+    let supervision = &settings.supervision;
+    PoolOptions {
+        policy: Policy {
+            restart_delay: supervision.restart_delay.0,
+            restart_delay_max: supervision.restart_delay_max.0,
+            healthy_runs: u64::from(supervision.healthy_runs),
+            park_after: supervision.park_after,
+        },
+        queue: settings.models.queue,
+        load_timeout: settings.models.load_timeout.0,
+        loader: Loader::new(library, Arc::clone(clock)),
+        clock: Arc::clone(clock),
+    }
+}
+
+async fn workers(mut announced: mpsc::Receiver<Worker>, count: usize) -> Result<Vec<Worker>, Exit> {
+    let mut workers = Vec::with_capacity(count);
+    let all = async {
+        while workers.len() < count {
+            match announced.recv().await {
+                Some(worker) => workers.push(worker),
+                None => break,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(WORKERS_UP_WITHIN, all).await;
+    if workers.len() < count {
+        let up = workers.len();
+        return Err(Exit::unavailable(format!(
+            "only {up} of {count} worker threads came up; lower http.workers"
+        )));
+    }
+    workers.sort_by_key(|w| w.host);
+    Ok(workers)
+}
+
+async fn models(shared: &Shared, repository: Repository, workers: Vec<Worker>) -> Result<(), Exit> {
+    for (folder, reason) in &repository.ignored {
+        tracing::warn!(folder = %folder.display(), %reason, "not a model, ignored");
+    }
+    let scenes = &shared.settings.scenes;
+    let named: BTreeSet<&ModelName> = scenes.values().map(|scene| &scene.model).collect();
+    let request = BringUp {
+        sources: repository.models,
+        unusable: repository.unusable,
+        hosts: workers.into_iter().map(|w| (w.host, w.host_addr)).collect(),
+    };
+    let outcomes = shared.pool.bring_up(request).await;
+    for scene in scenes
+        .iter()
+        .filter(|(_, s)| !outcomes.iter().any(|o| o.model == s.model))
+    {
+        let (scene, model) = (scene.0, &scene.1.model);
+        tracing::warn!(%scene, %model, "the repository does not hold the model of this scene: it answers 503");
+    }
+    for ModelOutcome { model, failure } in outcomes {
+        match failure {
+            None => tracing::info!(%model, "warm"),
+            Some(reason) if named.contains(&model) => {
+                let mend = "mend it, or take its scenes out of the configuration";
+                return Err(Exit::damaged(format!(
+                    "model `{model}` cannot be served: {reason}; {mend}"
+                )));
+            }
+            Some(reason) => tracing::warn!(%model, %reason, "unavailable"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The command line and its environment variables.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use common::config::{Override, Settings, load};
+
+use crate::boot::Exit;
+
+/// An ONNX inference gateway for recommendation ranking that keeps its own P99.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version)]
+pub struct Cli {
+    /// What to do; serving, if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of serving and checking.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What the binary does beyond serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate configuration, feature store and repository, and list every problem.
+    Check,
+    /// Make a feature store from JSON lines (see docs/OPERATIONS.md).
+    Import(Import),
+}
+
+/// Inputs and output of an import.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Items, one JSON object a line.
+    #[arg(long)]
+    pub catalogue: PathBuf,
+    /// Users, one JSON object a line.
+    #[arg(long)]
+    pub users: PathBuf,
+    /// The store to write; an existing one is replaced once the new one is whole.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// What can be set without a file.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Configuration file; see docs/CONFIG.md.
+    #[arg(long, env = "GATEWAY_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Folder of models, NAME/VERSION/model.onnx.
+    #[arg(long, env = "GATEWAY_MODEL_REPOSITORY", global = true)]
+    pub model_repository: Option<String>,
+    /// Address of the data port.
+    #[arg(long, env = "GATEWAY_HTTP", global = true)]
+    pub http: Option<String>,
+    /// Address of the gRPC port.
+    #[arg(long, env = "GATEWAY_GRPC", global = true)]
+    pub grpc: Option<String>,
+    /// Address of the admin port.
+    #[arg(long, env = "GATEWAY_ADMIN", global = true)]
+    pub admin: Option<String>,
+}
+
+impl Options {
+    /// The settings that all layers give together.
+    pub fn settings(&self) -> Result<Settings, Exit> {
+        let text = match &self.config {
+            None => None,
+            Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
+                Exit::configuration(format!(
+                    "the configuration file {} cannot be read: {e}",
+                    path.display()
+                ))
+            })?),
+        };
+        let file = self.config.as_deref().zip(text.as_deref());
+        load(file, &self.overrides()).map_err(Exit::configuration)
+    }
+
+    fn overrides(&self) -> Vec<Override> {
+        let given = [
+            (
+                "models.repository",
+                &self.model_repository,
+                "--model-repository or GATEWAY_MODEL_REPOSITORY",
+            ),
+            ("http.address", &self.http, "--http or GATEWAY_HTTP"),
+            ("grpc.address", &self.grpc, "--grpc or GATEWAY_GRPC"),
+            ("admin.address", &self.admin, "--admin or GATEWAY_ADMIN"),
+        ];
+        let taken = given.into_iter().filter_map(|(key, value, origin)| {
+            Some(Override {
+                key,
+                value: value.clone()?,
+                origin,
+            })
+        });
+        taken.collect()
+    }
+}

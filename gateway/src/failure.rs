@@ -1,0 +1,59 @@
+//! A failure on its way to a caller: a code of the closed list and what to tell.
+
+use std::time::Duration;
+
+use common::ErrorCode;
+use inference_actor::{InferFailure, InputError};
+
+use crate::features::StoreError;
+
+/// Why a request is not answered with a result.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Which error of the closed list.
+    pub code: ErrorCode,
+    /// What to tell the caller, and how to mend it.
+    pub message: String,
+    /// When a retry makes sense.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure with its message.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The caller's mistake.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Invalid, message)
+    }
+}
+
+impl From<InferFailure> for Failure {
+    fn from(failure: InferFailure) -> Self {
+        Self::new(failure.code, failure.message)
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Self::new(ErrorCode::InputRejected, error.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        // The path and the cause are for the operator, not for the caller.
+        tracing::error!(%error, "a feature lookup failed");
+        Self::new(
+            ErrorCode::FeatureStore,
+            "the feature store could not be read",
+        )
+    }
+}

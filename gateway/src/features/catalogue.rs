@@ -1,0 +1,175 @@
+//! Every item, in memory: a few hundred bytes each, read by many requests at once.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// The id callers use.
+    #[serde(rename = "item")]
+    pub id: String,
+    /// The id models use: a row of their embeddings.
+    pub index: u32,
+    /// What a person reads.
+    pub title: String,
+    /// Year of release, where known.
+    pub year: Option<u16>,
+    /// Genres.
+    pub genres: Vec<String>,
+    /// How often it was rated; what "popular" means.
+    pub popularity: u64,
+}
+
+/// Where an item stands in the catalogue.
+pub type Slot = u32;
+
+/// All items, by slot, by id and by popularity.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    items: Vec<Item>,
+    by_id: HashMap<Box<str>, Slot, foldhash::fast::FixedState>,
+    by_index: Vec<Slot>,
+    by_popularity: Vec<Slot>,
+}
+
+const NO_SLOT: Slot = Slot::MAX;
+
+impl Catalogue {
+    /// Most items, so that a table by model index stays small.
+    pub const MOST_ITEMS: usize = 1 << 24;
+
+    /// A catalogue of these items; fails with a reason where ids or indexes clash.
+    pub fn new(items: Vec<Item>) -> Result<Self, String> {
+        if items.len() > Self::MOST_ITEMS {
+            return Err(format!(
+                "{} items, more than {}",
+                items.len(),
+                Self::MOST_ITEMS
+            ));
+        }
+        let mut catalogue = Self::default();
+        for (slot, item) in (0..).zip(&items) {
+            let index = item.index as usize;
+            if index >= Self::MOST_ITEMS {
+                return Err(format!(
+                    "item `{}` has index {index}, above {}",
+                    item.id,
+                    Self::MOST_ITEMS
+                ));
+            }
+            if catalogue
+                .by_id
+                .insert(item.id.as_str().into(), slot)
+                .is_some()
+            {
+                return Err(format!("item `{}` stands twice", item.id));
+            }
+            if catalogue.by_index.len() <= index {
+                catalogue.by_index.resize(index + 1, NO_SLOT);
+            }
+            if std::mem::replace(&mut catalogue.by_index[index], slot) != NO_SLOT {
+                return Err(format!(
+                    "item `{}` shares its index {index} with another",
+                    item.id
+                ));
+            }
+        }
+        let mut order: Vec<Slot> = (0..).take(items.len()).collect();
+        let rank = |slot: &Slot| &items[*slot as usize];
+        order.sort_by(|a, b| {
+            rank(b)
+                .popularity
+                .cmp(&rank(a).popularity)
+                .then_with(|| rank(a).id.cmp(&rank(b).id))
+        });
+        catalogue.by_popularity = order;
+        catalogue.items = items;
+        Ok(catalogue)
+    }
+
+    /// How many items there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The item at a slot that this catalogue gave out.
+    #[must_use]
+    pub fn item(&self, slot: Slot) -> &Item {
+        &self.items[slot as usize]
+    }
+
+    /// Where an item stands.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Slot> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Where the item of a model's index stands.
+    #[must_use]
+    pub fn slot_of_index(&self, index: u32) -> Option<Slot> {
+        self.by_index
+            .get(index as usize)
+            .copied()
+            .filter(|slot| *slot != NO_SLOT)
+    }
+
+    /// All slots, the most popular first.
+    #[must_use]
+    pub fn by_popularity(&self) -> &[Slot] {
+        &self.by_popularity
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn item(id: &str, index: u32, popularity: u64) -> Item {
+        let title = format!("Title of \"{id}\"");
+        Item {
+            id: id.into(),
+            index,
+            title,
+            year: Some(1995),
+            genres: vec![],
+            popularity,
+        }
+    }
+
+    #[test]
+    fn items_are_found_by_id_index_and_popularity() {
+        let catalogue =
+            Catalogue::new(vec![item("a", 7, 1), item("b", 2, 9), item("c", 3, 9)]).unwrap();
+        assert_eq!((catalogue.find("b"), catalogue.find("z")), (Some(1), None));
+        assert_eq!(
+            (catalogue.slot_of_index(7), catalogue.slot_of_index(4)),
+            (Some(0), None)
+        );
+        assert_eq!(catalogue.by_popularity(), [1, 2, 0]);
+    }
+
+    #[test]
+    fn clashes_are_refused() {
+        assert!(
+            Catalogue::new(vec![item("a", 1, 1), item("a", 2, 1)])
+                .unwrap_err()
+                .contains("twice")
+        );
+        assert!(
+            Catalogue::new(vec![item("a", 1, 1), item("b", 1, 1)])
+                .unwrap_err()
+                .contains("index 1")
+        );
+        assert!(Catalogue::new(vec![item("a", u32::MAX, 1)]).is_err());
+    }
+}

@@ -1,0 +1,264 @@
+//! The front: what a worker thread knows and counts, and how it asks the pool.
+//!
+//! The state is thread-local: handlers of the thread call it directly, with no borrow held across
+//! an `.await`. [`FrontActor`] is the same state's mailbox, for other threads. Its mailbox stays at
+//! the default of 16: only admin talks to it, and waits for room. It runs no engine code.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use actix::prelude::*;
+use common::{
+    Clock, Deadline, ErrorCode, RequestId,
+    config::{Scene, Settings},
+    tensor::Tensor,
+};
+use inference_actor::{Infer, InferReply, ModelSpec, Rows};
+use pool::{HostId, ModelRoute, Pool};
+use tokio::sync::oneshot;
+
+use crate::{
+    failure::Failure, features::FeatureStore, metrics::Metrics, phase::Phase, recommend::Plan,
+};
+
+/// What all fronts of a process share.
+pub struct Shared {
+    /// The configuration in force.
+    pub settings: Settings,
+    /// The pool of inference actors.
+    pub pool: Pool,
+    /// Users and items.
+    pub store: Arc<dyn FeatureStore>,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// Starting, serving or draining.
+    pub phase: Arc<Phase>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Distinguishes the ids this process makes from those of others.
+    pub process: u64,
+}
+
+/// One worker thread's state.
+pub struct Front {
+    shared: Arc<Shared>,
+    host: HostId,
+    sequence: Cell<u64>,
+    in_flight: Cell<usize>,
+    answered: Cell<u64>,
+    failed: Cell<u64>,
+    plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
+}
+
+type PlanResult = Result<Rc<Plan>, Failure>;
+
+/// Most models whose plans a thread keeps; beyond, the oldest goes.
+const MOST_PLANS: usize = 64;
+
+impl Front {
+    /// The front of the thread that hosts `host`'s actors.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, host: HostId) -> Self {
+        Self {
+            shared,
+            host,
+            sequence: Cell::new(0),
+            in_flight: Cell::new(0),
+            answered: Cell::new(0),
+            failed: Cell::new(0),
+            plans: RefCell::default(),
+        }
+    }
+
+    /// Monotonic time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.shared.clock.now()
+    }
+
+    /// What all fronts share.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The pool.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+
+    /// Users and items.
+    #[must_use]
+    pub fn store(&self) -> &dyn FeatureStore {
+        &*self.shared.store
+    }
+
+    /// The caller's id where it sent a usable one, else a new one.
+    #[must_use]
+    pub fn request_id(&self, given: Option<&str>) -> RequestId {
+        given.and_then(RequestId::from_caller).unwrap_or_else(|| {
+            let sequence = self.sequence.get() + 1;
+            self.sequence.set(sequence);
+            let thread = u16::try_from(self.host.0).unwrap_or(u16::MAX);
+            RequestId::made(self.shared.process, thread, sequence)
+        })
+    }
+
+    /// The scene of that name.
+    pub fn scene(&self, name: &str) -> Result<(&str, &Scene), Failure> {
+        let scenes = &self.shared.settings.scenes;
+        let found = scenes
+            .get_key_value(name)
+            .map(|(name, scene)| (name.as_str(), scene));
+        found.ok_or_else(|| {
+            let known = scenes
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let asked: String = name.chars().take(64).collect();
+            Failure::invalid(format!(
+                "scene `{asked}` is not configured; there are: {known}"
+            ))
+        })
+    }
+
+    /// How a model's inputs are filled; worked out at its first request.
+    pub fn plan(&self, spec: &Arc<ModelSpec>) -> PlanResult {
+        let known = |(of, _): &&(Arc<ModelSpec>, PlanResult)| Arc::ptr_eq(of, spec);
+        if let Some((_, plan)) = self.plans.borrow().iter().find(known) {
+            return plan.clone();
+        }
+        let plan = Plan::of(spec, self.store().profile_features())
+            .map(Rc::new)
+            .map_err(|reason| {
+                let message = format!("model `{}` cannot rank: {reason}", spec.name);
+                Failure::new(ErrorCode::ModelUnavailable, message)
+            });
+        let mut plans = self.plans.borrow_mut();
+        if plans.len() >= MOST_PLANS {
+            drop(plans.remove(0));
+        }
+        plans.push((Arc::clone(spec), plan.clone()));
+        plan
+    }
+
+    /// Asks an actor of the model and waits for the one answer, at most until the deadline.
+    pub async fn infer(
+        &self,
+        route: &ModelRoute,
+        inputs: Vec<Option<Tensor>>,
+        rows: Rows,
+        deadline: Deadline,
+    ) -> Result<InferReply, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let spread = usize::try_from(self.sequence.get()).unwrap_or(0);
+        let actor = route.pick(self.host, spread).ok_or_else(|| {
+            Failure::new(
+                ErrorCode::ModelUnavailable,
+                format!("no actor serves model `{}`", route.name),
+            )
+        })?;
+        let infer = Infer {
+            inputs,
+            rows,
+            deadline,
+            sent_at: self.now(),
+            reply,
+        };
+        actor
+            .addr
+            .try_send(infer)
+            .map_err(|refused| match refused {
+                SendError::Full(_) => Failure::new(
+                    ErrorCode::Overloaded,
+                    "too many requests wait for this model",
+                ),
+                SendError::Closed(_) => Failure::new(
+                    ErrorCode::ModelUnavailable,
+                    format!("the actor {} has stopped", actor.id),
+                ),
+            })?;
+        match tokio::time::timeout_at(deadline.at().into(), answer).await {
+            Ok(Ok(result)) => Ok(result?),
+            Ok(Err(_)) => Err(Failure::new(
+                ErrorCode::Internal,
+                "the actor went away with the request",
+            )),
+            Err(_) => Err(Failure::new(
+                ErrorCode::Deadline,
+                "the deadline passed before the model answered",
+            )),
+        }
+    }
+
+    /// Counts a request that began; the guard counts its end however it ends.
+    #[must_use]
+    pub fn begin(&self) -> InFlight<'_> {
+        self.in_flight.set(self.in_flight.get() + 1);
+        InFlight(self)
+    }
+
+    /// Counts how a request was answered.
+    pub fn count(&self, failure: Option<ErrorCode>) {
+        let counter = if failure.is_some() {
+            &self.failed
+        } else {
+            &self.answered
+        };
+        counter.set(counter.get() + 1);
+    }
+}
+
+/// A request in flight.
+pub struct InFlight<'f>(&'f Front);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get() - 1);
+    }
+}
+
+/// What a front is doing.
+#[derive(Message)]
+#[rtype(result = "FrontSnapshot")]
+pub struct ObserveFront;
+
+/// A front's counts.
+#[derive(Debug, Clone, serde::Serialize, MessageResponse)]
+pub struct FrontSnapshot {
+    /// `front/N`, N being its worker thread.
+    pub id: String,
+    /// Requests being handled.
+    pub in_flight: usize,
+    /// Requests answered with a result.
+    pub answered: u64,
+    /// Requests answered with an error.
+    pub failed: u64,
+}
+
+/// The mailbox of a front.
+pub struct FrontActor(pub Rc<Front>);
+
+impl Actor for FrontActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<ObserveFront> for FrontActor {
+    type Result = FrontSnapshot;
+
+    fn handle(&mut self, _: ObserveFront, _: &mut Context<Self>) -> FrontSnapshot {
+        let front = &self.0;
+        FrontSnapshot {
+            id: format!("front/{}", front.host.0),
+            in_flight: front.in_flight.get(),
+            answered: front.answered.get(),
+            failed: front.failed.get(),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The gateway: protocols in front, the pool of inference actors behind.
+//!
+//! Owns: protocols, admission, features, recommending, administration, metrics export.
+//! Never knows: `ort`, which only the inference actor speaks.
+
+mod admin;
+mod admission;
+mod app;
+pub mod boot;
+pub mod cli;
+mod failure;
+pub mod features;
+mod front;
+mod locate;
+mod logging;
+mod metrics;
+mod phase;
+mod protocols;
+mod recommend;
+mod respond;
+
+pub use logging::install as install_logging;

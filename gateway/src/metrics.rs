@@ -1,0 +1,200 @@
+//! Metrics of the request path: handles resolved once, then only atomics.
+
+use common::{ErrorCode, metric_names as names};
+use inference_actor::RunTimes;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+/// Which protocol a request came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// JSON over HTTP.
+    Rest,
+}
+
+impl Protocol {
+    const ALL: [Self; 1] = [Self::Rest];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+        }
+    }
+}
+
+struct PerProtocol {
+    ok: IntCounter,
+    failed: Vec<IntCounter>,
+    seconds: Histogram,
+}
+
+/// Every metric of the process.
+pub struct Metrics {
+    registry: Registry,
+    protocols: Vec<PerProtocol>,
+    parse: Histogram,
+    features: Histogram,
+    queue: Histogram,
+    batch: Histogram,
+    run: Histogram,
+    encode: Histogram,
+    batch_rows: Histogram,
+    ready: IntGauge,
+    /// Waiting requests, by actor; set when scraped.
+    pub(crate) mailbox_depth: IntGaugeVec,
+    /// New sessions, by actor and cause; set when scraped, from the actors' own counts.
+    pub(crate) restarts: IntCounterVec,
+    /// Entries dropped before their run, by actor and reason; likewise.
+    pub(crate) dropped: IntCounterVec,
+}
+
+impl Metrics {
+    /// Fresh metrics in a registry of their own.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
+            let opts =
+                HistogramOpts::new(name, help).buckets(names::LATENCY_BUCKETS_SECONDS.to_vec());
+            let histogram = Histogram::with_opts(opts)?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let gauges =
+            |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec, prometheus::Error> {
+                let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(gauge.clone()))?;
+                Ok(gauge)
+            };
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+                let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(counter.clone()))?;
+                Ok(counter)
+            };
+        let batch_rows = Histogram::with_opts(
+            HistogramOpts::new(names::BATCH_ROWS, "Candidate rows of a run.").buckets(vec![
+                1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 1000.0,
+            ]),
+        )?;
+        registry.register(Box::new(batch_rows.clone()))?;
+        let ready = IntGauge::new(names::READY, "Whether the process is ready (1) or not (0).")?;
+        registry.register(Box::new(ready.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new(names::BUILD_INFO, "Build information."),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        let actor = &["actor"];
+        Ok(Self {
+            protocols: protocols(&registry)?,
+            parse: seconds(names::PARSE_SECONDS, "Reading and parsing the request.")?,
+            features: seconds(names::FEATURES_SECONDS, "Features, candidates and tensors.")?,
+            queue: seconds(names::QUEUE_SECONDS, "Waiting for the actor.")?,
+            batch: seconds(
+                names::BATCH_SECONDS,
+                "Gathering a batch and splitting its outputs.",
+            )?,
+            run: seconds(names::RUN_SECONDS, "Inside the engine.")?,
+            encode: seconds(names::ENCODE_SECONDS, "Ranking and writing the items.")?,
+            mailbox_depth: gauges(names::MAILBOX_DEPTH, "Requests waiting, by actor.", actor)?,
+            restarts: counters(
+                names::ACTOR_RESTARTS,
+                "New sessions, by actor and cause.",
+                &["actor", "cause"],
+            )?,
+            dropped: counters(
+                names::DROPPED,
+                "Entries dropped before their run.",
+                &["actor", "reason"],
+            )?,
+            batch_rows,
+            ready,
+            registry,
+        })
+    }
+
+    /// One request was answered: with a result, or with an error.
+    pub fn answered(&self, protocol: Protocol, failure: Option<ErrorCode>, seconds: f64) {
+        let of = &self.protocols[protocol as usize];
+        match failure {
+            None => of.ok.inc(),
+            Some(code) => of.failed[code as usize].inc(),
+        }
+        of.seconds.observe(seconds);
+    }
+
+    /// Where the time of an answered request went.
+    pub fn phases(&self, times: &crate::recommend::Times) {
+        self.parse.observe(times.parse.as_secs_f64());
+        self.features.observe(times.features.as_secs_f64());
+        self.encode.observe(times.encode.as_secs_f64());
+        self.run(&times.run);
+    }
+
+    fn run(&self, times: &RunTimes) {
+        // A request whose candidate list was empty was never run.
+        if times.batch_rows == 0 {
+            return;
+        }
+        self.queue.observe(times.queue.as_secs_f64());
+        if times.leads_batch {
+            self.batch.observe(times.batch.as_secs_f64());
+            self.run.observe(times.run.as_secs_f64());
+            self.batch_rows.observe(times.batch_rows as f64);
+        }
+    }
+
+    /// Tells scrapers whether the process is ready.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        prometheus::TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn protocols(registry: &Registry) -> Result<Vec<PerProtocol>, prometheus::Error> {
+    let help = "Requests answered, by protocol and outcome.";
+    let requests = IntCounterVec::new(Opts::new(names::REQUESTS, help), &["protocol", "code"])?;
+    registry.register(Box::new(requests.clone()))?;
+    let help = "From the last header byte to the answer handed to the socket.";
+    let opts = HistogramOpts::new(names::REQUEST_SECONDS, help);
+    let seconds = HistogramVec::new(
+        opts.buckets(names::LATENCY_BUCKETS_SECONDS.to_vec()),
+        &["protocol"],
+    )?;
+    registry.register(Box::new(seconds.clone()))?;
+    let of = |protocol: Protocol| {
+        let label = protocol.label();
+        PerProtocol {
+            ok: requests.with_label_values(&[label, "OK"]),
+            failed: ErrorCode::ALL
+                .iter()
+                .map(|c| requests.with_label_values(&[label, c.as_str()]))
+                .collect(),
+            seconds: seconds.with_label_values(&[label]),
+        }
+    };
+    Ok(Protocol::ALL.into_iter().map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_promise_is_a_bucket_edge_and_codes_are_labels() {
+        let metrics = Metrics::new().unwrap();
+        metrics.answered(Protocol::Rest, Some(ErrorCode::Deadline), 0.0109);
+        let text = metrics.text().unwrap();
+        assert!(text.contains("le=\"0.011\"} 1"), "{text}");
+        assert!(
+            text.contains("fusebox_requests_total{code=\"INFRA.IO.DEADLINE\",protocol=\"rest\"} 1")
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! The languages callers speak. Each turns its own into the one internal request and back.
+
+pub mod rest;

@@ -1,0 +1,28 @@
+//! JSON over HTTP.
+
+mod fallback;
+mod health;
+mod recommend;
+
+use actix_web::web;
+
+/// The paths of the data port.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/v2/recommend/item")
+                .route(web::post().to(recommend::item))
+                .default_service(web::to(fallback::only_post)),
+        )
+        .service(
+            web::resource("/v2/health/live")
+                .route(web::get().to(health::live))
+                .default_service(web::to(fallback::only_get)),
+        )
+        .service(
+            web::resource("/v2/health/ready")
+                .route(web::get().to(health::ready))
+                .default_service(web::to(fallback::only_get)),
+        )
+        .default_service(web::to(fallback::not_found));
+}

@@ -1,0 +1,79 @@
+//! `POST /v2/recommend/item`.
+
+use std::{rc::Rc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use common::RequestId;
+
+use crate::{
+    admission::{BodyLimits, deadline, read_body, require_json},
+    failure::Failure,
+    front::Front,
+    metrics::Protocol,
+    recommend::{Answer, ParseLimits, Recommend, recommend},
+    respond,
+};
+
+pub(super) async fn item(
+    request: HttpRequest,
+    payload: Payload,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
+    let start = front.now();
+    let _in_flight = front.begin();
+    let given = request
+        .headers()
+        .get(respond::REQUEST_ID)
+        .and_then(|v| v.to_str().ok());
+    let id = front.request_id(given);
+    let result = answer(&request, payload, &front, &id, start).await;
+    let failure = result.as_ref().err().map(|failure| failure.code);
+    front.count(failure);
+    let metrics = &front.shared().metrics;
+    metrics.answered(Protocol::Rest, failure, (front.now() - start).as_secs_f64());
+    match result {
+        Ok(Answer { body, times }) => {
+            metrics.phases(&times);
+            respond::json(body, id.as_str())
+        }
+        Err(failure) => {
+            tracing::debug!(request_id = %id, code = failure.code.as_str(), message = %failure.message, "refused");
+            respond::failed(&failure, id.as_str())
+        }
+    }
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: Payload,
+    front: &Front,
+    id: &RequestId,
+    start: std::time::Instant,
+) -> Result<Answer, Failure> {
+    let shared = front.shared();
+    let settings = &shared.settings;
+    let by_header = deadline(start, request.headers(), settings.limits.deadline.0)?;
+    require_json(request)?;
+    let limits = BodyLimits {
+        most: settings.limits.recommend_body,
+        discard: settings.limits.discard_body,
+        // A body that is later than its request's deadline is of no use either.
+        time: settings.http.body_timeout.0.min(by_header.limit()),
+    };
+    let body = read_body(request, payload, limits).await?;
+    shared.phase.admit()?;
+    let parsing = front.now();
+    let limits = ParseLimits {
+        candidates: settings.limits.candidates,
+    };
+    let asked = Recommend::parse(&body, front.store().catalogue(), limits)?;
+    let deadline = match asked.timeout_ms {
+        Some(ms) => by_header.tightened(Duration::from_millis(ms)),
+        None => by_header,
+    };
+    let parse = front.now() - parsing;
+    recommend(front, asked, id, deadline, parse).await
+}

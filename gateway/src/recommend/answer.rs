@@ -1,0 +1,98 @@
+//! Writing the answer: JSON straight into one buffer.
+
+use common::RequestId;
+use inference_actor::ModelSpec;
+
+use super::{Times, rank::Ranked};
+use crate::features::Catalogue;
+
+/// What an answer says.
+pub struct AnswerParts<'a> {
+    /// The request's id.
+    pub request_id: &'a RequestId,
+    /// Whom for.
+    pub user_id: &'a str,
+    /// The scene that was answered.
+    pub scene: &'a str,
+    /// The model that ranked.
+    pub spec: &'a ModelSpec,
+    /// Where ids and titles are looked up.
+    pub catalogue: &'a Catalogue,
+    /// The list, best first.
+    pub best: &'a [Ranked],
+    /// Whether to add titles.
+    pub with_title: bool,
+    /// Candidates that were left out.
+    pub unknown_candidates: usize,
+}
+
+impl AnswerParts<'_> {
+    /// Everything but the times, which are not known yet; `finish` adds them.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut out =
+            Vec::with_capacity(384 + self.best.len() * if self.with_title { 96 } else { 48 });
+        out.extend_from_slice(b"{\"request_id\":");
+        string(&mut out, self.request_id.as_str());
+        out.extend_from_slice(b",\"user_id\":");
+        string(&mut out, self.user_id);
+        out.extend_from_slice(b",\"scene\":");
+        string(&mut out, self.scene);
+        out.extend_from_slice(b",\"model\":");
+        string(&mut out, self.spec.name.as_str());
+        out.extend_from_slice(b",\"model_version\":\"");
+        integer(&mut out, u64::from(self.spec.version.get()));
+        out.extend_from_slice(b"\",\"items\":[");
+        for (position, ranked) in self.best.iter().enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            let item = self.catalogue.item(ranked.slot);
+            out.extend_from_slice(b"{\"item_id\":");
+            string(&mut out, &item.id);
+            out.extend_from_slice(b",\"score\":");
+            // Finite: checked where the scores came from. Shortest text that reads back the same.
+            out.extend_from_slice(ryu::Buffer::new().format_finite(ranked.score).as_bytes());
+            if self.with_title {
+                out.extend_from_slice(b",\"title\":");
+                string(&mut out, &item.title);
+            }
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"],\"unknown_candidates\":");
+        integer(&mut out, self.unknown_candidates as u64);
+        out.extend_from_slice(b",\"degraded\":false");
+        out
+    }
+}
+
+/// Closes an answer with its times.
+pub fn finish(out: &mut Vec<u8>, times: &Times) {
+    out.extend_from_slice(b",\"timing_us\":{");
+    let fields = [
+        ("parse", times.parse),
+        ("features", times.features),
+        ("queue", times.run.queue),
+        ("batch", times.run.batch),
+        ("run", times.run.run),
+        ("encode", times.encode),
+    ];
+    for (position, (name, time)) in fields.into_iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        integer(out, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+    out.extend_from_slice(b"}}");
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("writing to memory does not fail");
+}
+
+fn integer(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}

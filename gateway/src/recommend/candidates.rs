@@ -1,0 +1,92 @@
+//! Which items a request ranks.
+
+use common::config::{CandidateSource, Scene};
+use common::tensor::Tensor;
+
+use super::request::{Recommend, SlotSet};
+use crate::features::Catalogue;
+
+/// What a request ranks, and the tensors made of it.
+pub struct Selection {
+    /// Catalogue slots, in the order of the candidate rows.
+    pub slots: Vec<u32>,
+    /// Candidates the request named that the catalogue does not know.
+    pub unknown: usize,
+    /// Inputs in the order of the model's spec.
+    pub inputs: Vec<Option<Tensor>>,
+}
+
+/// The request's own candidates, all of them; else the scene's, without what the user has rated.
+pub fn choose(
+    catalogue: &Catalogue,
+    request: &mut Recommend,
+    scene: &Scene,
+    seen: &SlotSet,
+) -> (Vec<u32>, usize) {
+    if let Some(named) = request.candidates.take() {
+        return (named.slots, named.unknown);
+    }
+    let wanted = |slot: &u32| request.include_seen || !seen.contains(*slot);
+    let slots = match scene.candidates {
+        CandidateSource::Popular => {
+            let popular = catalogue.by_popularity().iter().copied();
+            popular.filter(wanted).take(scene.pool).collect()
+        }
+        CandidateSource::Catalogue => (0..)
+            .take(catalogue.len())
+            .filter(wanted)
+            .take(scene.pool)
+            .collect(),
+    };
+    (slots, 0)
+}
+
+/// Whether `choose` will look at what the user has seen.
+#[must_use]
+pub fn looks_at_history(request: &Recommend) -> bool {
+    request.candidates.is_none() && !request.include_seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        features::tests::item,
+        recommend::request::{Named, ParseLimits},
+    };
+
+    fn scene(candidates: CandidateSource, pool: usize) -> Scene {
+        Scene {
+            model: "m".parse().unwrap(),
+            candidates,
+            pool,
+        }
+    }
+
+    #[test]
+    fn seen_items_are_left_out_of_the_scenes_own_candidates_only() {
+        let items = (0..6)
+            .map(|i| item(&i.to_string(), i, u64::from(i)))
+            .collect();
+        let catalogue = Catalogue::new(items).unwrap();
+        let mut seen = SlotSet::new(6);
+        seen.insert(5);
+        let choose = |named: Option<Named>, include_seen, scene: &Scene| {
+            let body = format!(r#"{{"user_id":"7","include_seen":{include_seen}}}"#);
+            let limits = ParseLimits { candidates: 10 };
+            let mut request = Recommend::parse(body.as_bytes(), &catalogue, limits).unwrap();
+            request.candidates = named;
+            choose(&catalogue, &mut request, scene, &seen)
+        };
+        let popular = scene(CandidateSource::Popular, 2);
+        let all = scene(CandidateSource::Catalogue, 100);
+        assert_eq!(choose(None, false, &popular).0, [4, 3]);
+        assert_eq!(choose(None, true, &popular).0, [5, 4]);
+        assert_eq!(choose(None, false, &all).0, [0, 1, 2, 3, 4]);
+        let named = Some(Named {
+            slots: vec![5, 0],
+            unknown: 3,
+        });
+        assert_eq!(choose(named, false, &popular), (vec![5, 0], 3));
+    }
+}
