@@ -18,7 +18,7 @@ class Sampling:
     batch: int = 64
     cuts_per_rating: float = 1 / 30  # examples an epoch takes from a user, at least one
     mild_rating: int = 3  # rated so: taken up, but not liked
-    mild_target: float = 0.3
+    mild_target: float = 0.25
     hour_dropout: float = 0.15  # likewise weekday: trains "unknown"
     profile_dropout: float = 0.1
     rating_dropout: float = 0.05

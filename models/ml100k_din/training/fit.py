@@ -23,13 +23,13 @@ NEVER = -1e9  # a logit that takes no part in a softmax
 @dataclass(frozen=True)
 class Options:
     seed: int = 1
-    epochs: int = 25
+    epochs: int = 26
     warm_epochs: int = 8  # the user-vector part alone, before attention joins
     learning_rate: float = 3e-3
-    user_dropout: float = 0.3
+    user_dropout: float = 0.4
     history_dropout: float = 0.1
     negatives: int = 48
-    catalogue_weight: float = 0.3
+    catalogue_weight: float = 0.1
     like_weight: float = 0.1  # liked against not liked among what was rated next
     averaging: float = 0.99
     sizes: model.Sizes = field(default_factory=model.Sizes)
@@ -48,6 +48,10 @@ def fit(train: list[Timeline], dataset: Dataset, options: Options, report) -> di
     count = 0
     for epoch in range(options.epochs):
         losses = []
+        if epoch == options.warm_epochs:
+            params, first, second, average = state
+            seeded = model.seed_attention(average, dataset)
+            state = (params | seeded, first, second, average | seeded)
         rate = options.learning_rate * min(1, (epoch + 1) / 3) * (1 - 0.9 * epoch / options.epochs)
         step = steps[epoch < options.warm_epochs]
         for batch in examples.epoch(train, dataset, options.sizes.history, options.sampling, rng):

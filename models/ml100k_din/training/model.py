@@ -22,12 +22,13 @@ ROWS = 1 + ITEMS  # row 0 is padding
 RATINGS = 6  # 0 unknown or padding, 1..5
 POOL_SCALE = 1 / 8  # keeps the sum over the history near unit size
 NORM_FLOOR = 0.5
+SEED_SIZE = 0.4  # root mean square of an embedding's entries when attention joins
 
 
 @dataclass(frozen=True)
 class Sizes:
     history: int = 48  # a multiple of 16 fills the vector registers of the serving matrix product
-    user: int = 96  # width of user and item vectors
+    user: int = 128  # width of user and item vectors
     attention: int = 16  # width of the embeddings that attention compares
     attention_hidden: int = 8
     hidden: int = 14  # the serving graph adds two, see export_serving.py
@@ -67,8 +68,28 @@ def init(sizes: Sizes, counts: np.ndarray, seed: int) -> dict:
         "hidden_item": normal(a, k, scale=a**-0.5),
         "hidden_user": normal(d, k, scale=0.5 * d**-0.5),
         "hidden_bias": jnp.zeros(k),
-        "out": normal(k, scale=0.1),
+        "out": normal(k, scale=0.2),
     }
+
+
+def seed_attention(params: dict, dataset: Dataset) -> dict:
+    """Parameters that start attention from what the user-vector part has learnt.
+
+    The best low-rank form of its item-to-item products becomes the embeddings, and every
+    second unit starts as their dot product: attention begins by weighing likeness.
+    """
+    width = params["att_item"].shape[1]
+    products = np.asarray(history_table(params, dataset) @ item_table(params, dataset).T)
+    left, strength, right = np.linalg.svd(products[1:, 1:], full_matrices=False)
+    root = np.sqrt(strength[:width])
+    pair = {"att_history": left[:, :width] * root, "att_item": right[:width].T * root}
+    seeded = {}
+    for name, rows in pair.items():
+        rows = rows * SEED_SIZE / np.sqrt(np.mean(rows**2))
+        seeded[name] = jnp.asarray(np.vstack([np.zeros(width), rows]), jnp.float32)
+    seeded["att_first"] = params["att_first"].at[3, :, ::2].add(1)
+    seeded["att_second"] = params["att_second"].at[::2].set(jnp.abs(params["att_second"][::2]))
+    return seeded
 
 
 def recency(params: dict, length: int) -> jax.Array:
