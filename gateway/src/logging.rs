@@ -7,8 +7,9 @@ use crate::boot::Exit;
 
 /// Installs the subscriber and sends panics through it, one line each.
 pub fn install(log: &Log) -> Result<(), Exit> {
-    // ONNX Runtime tells of every session it opens; only its warnings concern an operator.
-    let filter = EnvFilter::try_new(format!("{},ort=warn", log.level))
+    // ONNX Runtime tells of every session it opens, the server of every thread it starts; only their
+    // warnings concern an operator.
+    let filter = EnvFilter::try_new(format!("{},ort=warn,actix_server=warn", log.level))
         .map_err(|e| Exit::configuration(format!("log.level: {e}")))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
