@@ -14,6 +14,8 @@ pub(crate) struct TailEstimate {
     pub(crate) p99_us: f64,
     /// P99 is at least this, microseconds; zero where the samples prove nothing.
     pub(crate) bound_us: f64,
+    /// Samples above the baseline, where there is one.
+    pub(crate) above_baseline: Option<f64>,
 }
 
 /// Judges the fast window where it holds enough, else the slow one, else nothing.
@@ -21,12 +23,14 @@ pub(crate) fn estimate(
     fast: View<'_>,
     slow: View<'_>,
     inflation: f64,
+    baseline_us: Option<f64>,
     settings: &EvidenceSettings,
 ) -> Option<TailEstimate> {
     let judged = [fast, slow].into_iter().find(|view| view.samples() >= settings.min_samples)?;
+    let above_baseline = baseline_us.map(|base| judged.count_above(base));
     let samples = judged.samples();
     let bound_us = judged.nth_largest_us(rank_of_bound(samples, inflation, settings));
-    Some(TailEstimate { samples, p99_us: judged.p99_us()?, bound_us: bound_us.unwrap_or(0.0) })
+    Some(TailEstimate { samples, p99_us: judged.p99_us()?, bound_us: bound_us.unwrap_or(0.0), above_baseline })
 }
 
 /// How many of `samples` values must lie at or above a value to prove that P99 is at least that

@@ -169,6 +169,10 @@ impl Gate {
         self.word.store(word.retired().bits(), Ordering::Release);
     }
 
+    pub(crate) fn is_retired(&self) -> bool {
+        Word::from_bits(self.word.load(Ordering::Relaxed)).is_retired()
+    }
+
     pub(crate) fn touch(&self, now: Instant) {
         self.last_report_ns.store(self.nanos(now), Ordering::Relaxed);
     }
@@ -196,8 +200,10 @@ impl Gate {
         self.profile
     }
 
+    /// Counted from 1, so that 0 can mean never.
     fn nanos(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
+        let elapsed = at.saturating_duration_since(self.origin).as_nanos();
+        u64::try_from(elapsed).unwrap_or(u64::MAX).saturating_add(1)
     }
 }
 

@@ -15,12 +15,16 @@
 
 #![forbid(unsafe_code)]
 
+mod actor;
 mod background;
 mod backoff;
 mod baseline;
 mod binomial;
 mod bound;
+mod buffer;
 mod classic;
+mod cluster;
+mod directory;
 mod dispersion;
 mod evidence;
 mod gate;
@@ -29,6 +33,7 @@ mod machine;
 mod outcome;
 mod probe;
 mod ramp;
+mod registry;
 mod relearn;
 mod settings;
 mod sketch;
@@ -41,10 +46,18 @@ mod window;
 #[cfg(feature = "simulator")]
 pub mod sim;
 
+pub use actor::{
+    ActorSnapshot, Advise, BreakerActor, BreakerActorOptions, ForceBreaker, MAILBOX, Observe,
+    ObserveOutcomes, OnChange, ReadClock, UnknownKey,
+};
+pub use buffer::{MAX_BATCH, OutcomeBuffer};
+pub use cluster::{Advice, ClusterView, Incarnation, InstanceRecord};
+pub use directory::{Directory, FrontView};
 pub use gate::{Admission, Gate, GateOptions, Observation, Rejection, Ticket};
 pub use key::{BreakerKey, KeyRef};
 pub use machine::{Breaker, Posture, Rules};
 pub use outcome::{Outcome, Report};
+pub use registry::{KeyTransition, PROCESS, Registry, RegistrySnapshot};
 pub use settings::{
     BreakerSettings, ClassicSettings, EvidenceSettings, KeyProfile, Order, Preset, SettingsError,
 };

@@ -108,7 +108,7 @@ impl EvidenceBreaker {
     pub(super) fn assess(&self) -> Assessment {
         let s = &self.settings;
         let (fast, slow) = (self.windows.newest(s.fast_slots), self.windows.newest(s.slow_slots));
-        let tail = estimate(fast, slow, self.dispersion.inflation(), s);
+        let tail = estimate(fast, slow, self.dispersion.inflation(), self.baseline.p99_us(), s);
         let limits = self.limits();
         let bound_us = tail.map_or(0.0, |tail| tail.bound_us);
 
@@ -159,9 +159,8 @@ impl EvidenceBreaker {
             self.background.observe(slot.requests, slot.failures);
         }
         let Some(tail) = seen.tail else { return };
-        if let Some(baseline_us) = self.baseline.p99_us() {
-            let slot = self.windows.newest(1);
-            self.dispersion.observe(slot.samples(), slot.count_above(baseline_us));
+        if let Some(above) = tail.above_baseline {
+            self.dispersion.observe(tail.samples, above);
         }
         if healthy && self.is_clean(&tail) {
             self.baseline.observe(tail.p99_us, &self.settings);

@@ -57,7 +57,7 @@ impl Budget {
             (n < limit).then(|| tag | u64::from(n + 1))
         };
         if self.in_flight.fetch_update(Relaxed, Relaxed, take).is_ok() {
-            self.last_taken_ns.store(now_ns.max(1), Relaxed);
+            self.last_taken_ns.store(now_ns, Relaxed);
             return true;
         }
         let idle = now_ns.saturating_sub(self.last_taken_ns.load(Relaxed));
@@ -65,7 +65,7 @@ impl Budget {
             return false;
         }
         self.in_flight.store(tag | 1, Relaxed);
-        self.last_taken_ns.store(now_ns.max(1), Relaxed);
+        self.last_taken_ns.store(now_ns, Relaxed);
         true
     }
 
