@@ -13,14 +13,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-#[expect(clippy::disallowed_methods, reason = "a bench needs one real instant to count from")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a bench needs one real instant to count from"
+)]
 fn origin() -> Instant {
     Instant::now()
 }
 
 fn gate(origin: Instant) -> Arc<Gate> {
     let settings = BreakerSettings::default();
-    let options = GateOptions { rules: Rules::new(&settings), limited_concurrency: 8, origin };
+    let options = GateOptions {
+        rules: Rules::new(&settings),
+        limited_concurrency: 8,
+        origin,
+    };
     Gate::standalone(KeyProfile::default(), &options)
 }
 
@@ -35,7 +42,12 @@ fn reading(c: &mut Criterion) {
 
     let closed = gate(now);
     group.bench_function("admit_closed", |b| {
-        b.iter(|| matches!(black_box(&closed).admit(black_box(now)), Some(Admission::Allow(_))));
+        b.iter(|| {
+            matches!(
+                black_box(&closed).admit(black_box(now)),
+                Some(Admission::Allow(_))
+            )
+        });
     });
     group.bench_function("admit_and_complete_closed", |b| {
         let report = Report::new(Outcome::Ok, Duration::from_millis(4));
@@ -57,12 +69,22 @@ fn by_key(c: &mut Criterion) {
     let profile = KeyProfile::default();
     let mut group = c.benchmark_group("breaker_front");
     group.bench_function("admit_closed_by_key", |b| {
-        b.iter(|| matches!(view.admit(black_box(&key), profile, now), Admission::Allow(_)));
+        b.iter(|| {
+            matches!(
+                view.admit(black_box(&key), profile, now),
+                Admission::Allow(_)
+            )
+        });
     });
     let forced = registry.force("din:1:home_feed", breaker::Force::Open, now);
     assert!(forced.is_some(), "the key was looked up above");
     group.bench_function("reject_open_by_key", |b| {
-        b.iter(|| matches!(view.admit(black_box(&key), profile, now), Admission::Reject(_)));
+        b.iter(|| {
+            matches!(
+                view.admit(black_box(&key), profile, now),
+                Admission::Reject(_)
+            )
+        });
     });
     group.finish();
 }

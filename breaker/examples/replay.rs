@@ -37,7 +37,10 @@ enum ReplayError {
     #[error("line {line}: {problem}")]
     Data { line: usize, problem: String },
     #[error("{operation} failed: {source}")]
-    Io { operation: &'static str, source: std::io::Error },
+    Io {
+        operation: &'static str,
+        source: std::io::Error,
+    },
 }
 
 impl ReplayError {
@@ -81,7 +84,8 @@ fn parse_options(args: impl Iterator<Item = String>) -> Result<Options, ReplayEr
     });
     while let Some(name) = args.next() {
         let mut value = || {
-            args.next().ok_or_else(|| ReplayError::Usage(format!("{name} needs a value")))
+            args.next()
+                .ok_or_else(|| ReplayError::Usage(format!("{name} needs a value")))
         };
         match name.as_str() {
             "--preset" => preset = Some(parse_preset(&value()?)?),
@@ -125,9 +129,15 @@ fn parse_positive_ms(name: &str, text: &str) -> Result<Duration, ReplayError> {
 }
 
 fn replay(options: &Options) -> Result<(), ReplayError> {
-    let settings = BreakerSettings { preset: options.preset, ..Default::default() };
-    let profile =
-        KeyProfile { deadline: options.deadline, slo: options.slo, release_p99: None };
+    let settings = BreakerSettings {
+        preset: options.preset,
+        ..Default::default()
+    };
+    let profile = KeyProfile {
+        deadline: options.deadline,
+        slo: options.slo,
+        release_p99: None,
+    };
     let mut driver = Driver::new(&settings, profile, options.seed);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut input = std::io::stdin().lock();
@@ -139,7 +149,10 @@ fn replay(options: &Options) -> Result<(), ReplayError> {
         let read = input.read_line(&mut text);
         let read = read.map_err(|source| match source.kind() {
             ErrorKind::InvalidData => data(line + 1, "is not UTF-8 text"),
-            _ => ReplayError::Io { operation: "reading standard input", source },
+            _ => ReplayError::Io {
+                operation: "reading standard input",
+                source,
+            },
         })?;
         if read == 0 {
             break;
@@ -155,7 +168,10 @@ fn replay(options: &Options) -> Result<(), ReplayError> {
         let (t_ms, fate) = parse_line(content, options.deadline)
             .map_err(|problem| ReplayError::Data { line, problem })?;
         if t_ms < latest_ms - DISORDER_MS {
-            return Err(data(line, "is more than a minute earlier than a line before it; sort the trace by t_ms"));
+            return Err(data(
+                line,
+                "is more than a minute earlier than a line before it; sort the trace by t_ms",
+            ));
         }
         latest_ms = latest_ms.max(t_ms);
         let origin = *origin_ms.get_or_insert(t_ms);
@@ -171,24 +187,41 @@ fn replay(options: &Options) -> Result<(), ReplayError> {
 }
 
 fn data(line: usize, problem: &str) -> ReplayError {
-    ReplayError::Data { line, problem: problem.to_owned() }
+    ReplayError::Data {
+        line,
+        problem: problem.to_owned(),
+    }
 }
 
 fn write_error(source: std::io::Error) -> ReplayError {
-    ReplayError::Io { operation: "writing standard output", source }
+    ReplayError::Io {
+        operation: "writing standard output",
+        source,
+    }
 }
 
 /// A first line without a digit where the time should be.
 fn is_header(content: &str) -> bool {
-    let first = content.split(',').next().unwrap_or_default().trim().trim_matches('"');
+    let first = content
+        .split(',')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_matches('"');
     first.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && !matches!(first.to_ascii_lowercase().as_str(), "nan" | "inf" | "infinity")
+        && !matches!(
+            first.to_ascii_lowercase().as_str(),
+            "nan" | "inf" | "infinity"
+        )
 }
 
 fn parse_line(content: &str, deadline: Duration) -> Result<(f64, Fate), String> {
     let fields: Vec<&str> = content.split(',').map(str::trim).collect();
     let [t_ms, latency_ms, outcome] = fields[..] else {
-        return Err(format!("expected t_ms,latency_ms,outcome, found {} fields", fields.len()));
+        return Err(format!(
+            "expected t_ms,latency_ms,outcome, found {} fields",
+            fields.len()
+        ));
     };
     let t_ms = parse_ms("t_ms", t_ms, -MAX_MS)?;
     let latency = Duration::from_secs_f64(parse_ms("latency_ms", latency_ms, 0.0)? / 1e3);
@@ -205,7 +238,15 @@ fn parse_line(content: &str, deadline: Duration) -> Result<(f64, Fate), String> 
             ));
         }
     };
-    Ok((t_ms, Fate { latency, outcome, short_deadline: false, batch: None }))
+    Ok((
+        t_ms,
+        Fate {
+            latency,
+            outcome,
+            short_deadline: false,
+            batch: None,
+        },
+    ))
 }
 
 fn parse_ms(name: &str, text: &str, least: f64) -> Result<f64, String> {

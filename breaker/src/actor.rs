@@ -155,9 +155,17 @@ impl Handler<ForceBreaker> for BreakerActor {
     type Result = Result<KeyTransition, UnknownKey>;
 
     fn handle(&mut self, message: ForceBreaker, _: &mut Self::Context) -> Self::Result {
-        let ForceBreaker { key, force, who, why } = message;
+        let ForceBreaker {
+            key,
+            force,
+            who,
+            why,
+        } = message;
         let now = (self.clock)();
-        let change = self.registry.force(&key, force, now).ok_or(UnknownKey(key))?;
+        let change = self
+            .registry
+            .force(&key, force, now)
+            .ok_or(UnknownKey(key))?;
         tracing::warn!(key = %change.key, ?force, who, why, "breaker forced");
         self.changes.push(change.clone());
         self.tell_changes();

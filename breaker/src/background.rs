@@ -17,7 +17,11 @@ impl Background {
     }
 
     pub(crate) fn share(&self) -> f64 {
-        if self.requests > 0.0 { self.failures / self.requests } else { 0.0 }
+        if self.requests > 0.0 {
+            self.failures / self.requests
+        } else {
+            0.0
+        }
     }
 }
 

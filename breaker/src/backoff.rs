@@ -21,8 +21,8 @@ impl Backoff {
 
     pub(crate) fn healthy_for(&mut self, time: Duration, settings: &EvidenceSettings) {
         self.healthy += time;
-        if self.healthy >= settings.healthy_time {
-            self.healthy = Duration::ZERO;
+        while self.healthy >= settings.healthy_time && self.doublings > 0 {
+            self.healthy -= settings.healthy_time;
             // Doublings past the cap would otherwise have to be worked off in health.
             let cap = settings.open_max.as_secs_f64() / settings.open_min.as_secs_f64();
             let useful = cap.log2().ceil() as u32;
@@ -39,7 +39,9 @@ mod tests {
     fn doubles_up_to_the_cap_and_halves_with_health() {
         let settings = EvidenceSettings::default();
         let mut backoff = Backoff::default();
-        let secs: Vec<_> = (0..6).map(|_| backoff.open(0.0, &settings).as_secs()).collect();
+        let secs: Vec<_> = (0..6)
+            .map(|_| backoff.open(0.0, &settings).as_secs())
+            .collect();
         assert_eq!(secs, [30, 60, 120, 240, 300, 300]);
         (0..120).for_each(|_| backoff.healthy_for(Duration::from_secs(5), &settings));
         assert_eq!(backoff.open(0.0, &settings).as_secs(), 240);

@@ -6,16 +6,26 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Baseline {
     /// Averaging the first samples; there is no relative threshold yet.
-    Learning { sum_us: f64, samples: u32 },
-    Known { p99_us: f64 },
+    Learning {
+        sum_us: f64,
+        samples: u32,
+    },
+    Known {
+        p99_us: f64,
+    },
 }
 
 impl Baseline {
     /// Starts from a measured P99 where there is one.
     pub(crate) fn new(measured: Option<Duration>) -> Self {
         match measured {
-            Some(p99) => Self::Known { p99_us: p99.as_secs_f64() * 1e6 },
-            None => Self::Learning { sum_us: 0.0, samples: 0 },
+            Some(p99) => Self::Known {
+                p99_us: p99.as_secs_f64() * 1e6,
+            },
+            None => Self::Learning {
+                sum_us: 0.0,
+                samples: 0,
+            },
         }
     }
 
@@ -33,7 +43,9 @@ impl Baseline {
                 *sum_us += sample_us;
                 *samples += 1;
                 if *samples >= settings.learning_samples {
-                    *self = Self::Known { p99_us: *sum_us / f64::from(*samples) };
+                    *self = Self::Known {
+                        p99_us: *sum_us / f64::from(*samples),
+                    };
                 }
             }
             Self::Known { p99_us } => {

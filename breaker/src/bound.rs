@@ -26,11 +26,18 @@ pub(crate) fn estimate(
     baseline_us: Option<f64>,
     settings: &EvidenceSettings,
 ) -> Option<TailEstimate> {
-    let judged = [fast, slow].into_iter().find(|view| view.samples() >= settings.min_samples)?;
+    let judged = [fast, slow]
+        .into_iter()
+        .find(|view| view.samples() >= settings.min_samples)?;
     let above_baseline = baseline_us.map(|base| judged.count_above(base));
     let samples = judged.samples();
     let bound_us = judged.nth_largest_us(rank_of_bound(samples, inflation, settings));
-    Some(TailEstimate { samples, p99_us: judged.p99_us()?, bound_us: bound_us.unwrap_or(0.0), above_baseline })
+    Some(TailEstimate {
+        samples,
+        p99_us: judged.p99_us()?,
+        bound_us: bound_us.unwrap_or(0.0),
+        above_baseline,
+    })
 }
 
 /// How many of `samples` values must lie at or above a value to prove that P99 is at least that

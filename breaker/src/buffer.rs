@@ -17,7 +17,12 @@ pub struct OutcomeBuffer {
 
 impl OutcomeBuffer {
     pub fn new(max_wait: Duration) -> Self {
-        Self { held: Vec::with_capacity(MAX_BATCH), oldest: None, max_wait, dropped: 0 }
+        Self {
+            held: Vec::with_capacity(MAX_BATCH),
+            oldest: None,
+            max_wait,
+            dropped: 0,
+        }
     }
 
     /// Keeps an observation; one too many is dropped and counted: the rules need samples, not all.
@@ -32,7 +37,9 @@ impl OutcomeBuffer {
 
     /// Whether to send now: full, or the oldest has waited long enough.
     pub fn is_due(&self, now: Instant) -> bool {
-        let waited = self.oldest.map(|oldest| now.saturating_duration_since(oldest));
+        let waited = self
+            .oldest
+            .map(|oldest| now.saturating_duration_since(oldest));
         self.held.len() >= MAX_BATCH || waited.is_some_and(|waited| waited >= self.max_wait)
     }
 
@@ -72,9 +79,15 @@ mod tests {
 
     fn seen(at: Instant) -> Observation {
         let rules = Rules::new(&BreakerSettings::default());
-        let options = GateOptions { rules, limited_concurrency: 1, origin: at };
+        let options = GateOptions {
+            rules,
+            limited_concurrency: 1,
+            origin: at,
+        };
         let gate = Gate::standalone(KeyProfile::default(), &options);
-        let Some(Admission::Allow(ticket)) = gate.admit(at) else { panic!("a new gate is open") };
+        let Some(Admission::Allow(ticket)) = gate.admit(at) else {
+            panic!("a new gate is open")
+        };
         ticket.complete(Report::new(Outcome::Ok, Duration::ZERO), at)
     }
 

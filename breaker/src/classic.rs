@@ -93,7 +93,10 @@ impl ClassicBreaker {
         match self.phase {
             Phase::Closed => self.sample(now),
             Phase::Open { .. } => {
-                let probing = Phase::HalfOpen { probes: 0, succeeded: 0 };
+                let probing = Phase::HalfOpen {
+                    probes: 0,
+                    succeeded: 0,
+                };
                 Some(self.enter(probing, Reason::OpenElapsed, now))
             }
             Phase::HalfOpen { .. } => None,
@@ -145,6 +148,11 @@ impl ClassicBreaker {
         }
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        let seen = self.windows.newest(usize::MAX).counts();
+        self.phase == Phase::Closed && seen.requests == 0
+    }
+
     pub(crate) fn era(&self) -> u32 {
         self.era
     }
@@ -175,7 +183,13 @@ impl ClassicBreaker {
     }
 
     fn open(&mut self, reason: Reason, now: Instant) -> Transition {
-        self.enter(Phase::Open { until: Some(now + self.settings.open_time) }, reason, now)
+        self.enter(
+            Phase::Open {
+                until: Some(now + self.settings.open_time),
+            },
+            reason,
+            now,
+        )
     }
 
     fn enter(&mut self, phase: Phase, reason: Reason, now: Instant) -> Transition {
@@ -184,6 +198,12 @@ impl ClassicBreaker {
         self.era = self.era.wrapping_add(1);
         self.windows.clear(now);
         self.streak = 0;
-        Transition { at: now, from, to: self.state(), reason, era: self.era }
+        Transition {
+            at: now,
+            from,
+            to: self.state(),
+            reason,
+            era: self.era,
+        }
     }
 }

@@ -27,7 +27,11 @@ struct Table {
 
 impl Directory {
     pub(crate) fn new(options: GateOptions, max_keys: usize) -> Self {
-        Self { options, max_keys: max_keys.max(1), table: Mutex::default() }
+        Self {
+            options,
+            max_keys: max_keys.max(1),
+            table: Mutex::default(),
+        }
     }
 
     /// The gate of `key`, made on first use. `profile` is taken then and kept until the key is
@@ -45,7 +49,14 @@ impl Directory {
         let incarnation = table.incarnations;
         table.incarnations = incarnation.wrapping_add(1);
         let place_number = u32::try_from(place).expect("the cap on keys is far below 2^32");
-        let gate = Gate::new(KeyRef { place: place_number, incarnation }, profile, &self.options);
+        let gate = Gate::new(
+            KeyRef {
+                place: place_number,
+                incarnation,
+            },
+            profile,
+            &self.options,
+        );
         gate.touch(now);
         table.settle(place, key.clone(), Arc::clone(&gate));
         gate
@@ -61,13 +72,20 @@ impl Directory {
     /// The reference of the key written as `name` (`model:version:scene`).
     pub(crate) fn find(&self, name: &str) -> Option<KeyRef> {
         let table = self.lock();
-        let (_, gate) = table.by_place.iter().find(|(key, _)| key.to_string() == name)?;
+        let (_, gate) = table
+            .by_place
+            .iter()
+            .find(|(key, _)| key.to_string() == name)?;
         Some(gate.key())
     }
 
     /// Every key now known.
     pub(crate) fn known(&self) -> Vec<KeyRef> {
-        self.lock().by_place.iter().map(|(_, gate)| gate.key()).collect()
+        self.lock()
+            .by_place
+            .iter()
+            .map(|(_, gate)| gate.key())
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -80,7 +98,8 @@ impl Directory {
 impl Table {
     fn least_useful(&self) -> usize {
         let all = self.by_place.iter().enumerate();
-        all.min_by_key(|(_, (_, gate))| gate.usefulness()).map_or(0, |(place, _)| place)
+        all.min_by_key(|(_, (_, gate))| gate.usefulness())
+            .map_or(0, |(place, _)| place)
     }
 
     fn settle(&mut self, place: usize, key: BreakerKey, gate: Arc<Gate>) {
@@ -104,7 +123,10 @@ pub struct FrontView {
 
 impl FrontView {
     pub fn new(directory: Arc<Directory>) -> Self {
-        Self { directory, gates: HashMap::new() }
+        Self {
+            directory,
+            gates: HashMap::new(),
+        }
     }
 
     /// Admits or rejects a request of `key`. `profile` matters on the key's first use only.
@@ -140,7 +162,11 @@ mod tests {
 
     fn directory(max_keys: usize, origin: Instant) -> Arc<Directory> {
         let rules = Rules::new(&BreakerSettings::default());
-        let options = GateOptions { rules, limited_concurrency: 2, origin };
+        let options = GateOptions {
+            rules,
+            limited_concurrency: 2,
+            origin,
+        };
         Arc::new(Directory::new(options, max_keys))
     }
 
@@ -154,7 +180,10 @@ mod tests {
         let directory = directory(4, now);
         let profile = KeyProfile::default();
         let first = directory.gate(&key("home"), profile, now);
-        assert!(Arc::ptr_eq(&first, &directory.gate(&key("home"), profile, now)));
+        assert!(Arc::ptr_eq(
+            &first,
+            &directory.gate(&key("home"), profile, now)
+        ));
         assert_eq!(directory.find("din:1:home"), Some(first.key()));
     }
 
@@ -166,12 +195,18 @@ mod tests {
         let mut view = FrontView::new(Arc::clone(&directory));
         for (i, scene) in ["a", "b", "c"].into_iter().enumerate() {
             let at = now + Duration::from_secs(i as u64);
-            assert!(matches!(view.admit(&key(scene), profile, at), Admission::Allow(_)));
+            assert!(matches!(
+                view.admit(&key(scene), profile, at),
+                Admission::Allow(_)
+            ));
         }
         assert_eq!(directory.find("din:1:a"), None);
         assert_eq!(directory.known().len(), 2);
         let later = now + Duration::from_secs(9);
-        assert!(matches!(view.admit(&key("a"), profile, later), Admission::Allow(_)));
+        assert!(matches!(
+            view.admit(&key("a"), profile, later),
+            Admission::Allow(_)
+        ));
         assert!(view.gates.len() <= 2 && directory.find("din:1:b").is_none());
     }
 }

@@ -29,7 +29,14 @@ pub(crate) struct Dispersion {
 impl Dispersion {
     pub(crate) fn new(prior: f64, prior_weight: f64, lag: usize) -> Self {
         let held_back = VecDeque::with_capacity(lag + 1);
-        Self { prior, prior_weight, lag, sum: 0.0, weight: 0.0, held_back }
+        Self {
+            prior,
+            prior_weight,
+            lag,
+            sum: 0.0,
+            weight: 0.0,
+            held_back,
+        }
     }
 
     /// A judged window of `samples` latencies of which `above` were over the baseline.
@@ -38,7 +45,8 @@ impl Dispersion {
             return;
         }
         let mean = samples as f64 * TAIL;
-        self.held_back.push_back((above - mean).powi(2) / (mean * (1.0 - TAIL)));
+        self.held_back
+            .push_back((above - mean).powi(2) / (mean * (1.0 - TAIL)));
         if self.held_back.len() > self.lag
             && let Some(ripe) = self.held_back.pop_front()
         {

@@ -187,6 +187,11 @@ impl EvidenceBreaker {
         self.phase.state()
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        let seen = self.windows.newest(self.settings.slow_slots).counts();
+        self.phase == Phase::Closed && seen.requests == 0
+    }
+
     pub(crate) fn era(&self) -> u32 {
         self.era
     }
@@ -218,7 +223,11 @@ impl EvidenceBreaker {
             baseline_us: self.baseline.p99_us(),
             p99_us: self.tail.map(|tail| tail.p99_us),
             p99_bound_us: self.tail.map(|tail| tail.bound_us),
-            samples: self.windows.newest(self.settings.slow_slots).counts().requests,
+            samples: self
+                .windows
+                .newest(self.settings.slow_slots)
+                .counts()
+                .requests,
             dispersion: Some(self.dispersion.value()),
             background_failure_share: self.background.share(),
             cautious: self.cautious,
@@ -231,7 +240,9 @@ impl EvidenceBreaker {
 
     /// The share of failures that is normal for the key.
     fn tolerated_failures(&self) -> f64 {
-        self.settings.probe_failure_share.max(2.0 * self.background.share())
+        self.settings
+            .probe_failure_share
+            .max(2.0 * self.background.share())
     }
 
     /// A verdict against the model. The soft verdict that is one too many lets the baseline go
@@ -250,7 +261,13 @@ impl EvidenceBreaker {
         let jitter = self.rng.random_range(-1.0..=1.0);
         let open_for = self.backoff.open(jitter, &self.settings);
         self.dispersion.discard_held_back();
-        self.enter(Phase::Open { until: Some(now + open_for) }, reason, now)
+        self.enter(
+            Phase::Open {
+                until: Some(now + open_for),
+            },
+            reason,
+            now,
+        )
     }
 
     fn forget_normal(&mut self) {
@@ -262,7 +279,13 @@ impl EvidenceBreaker {
         let from = self.phase.state();
         self.phase = phase;
         self.begin_era(now);
-        Transition { at: now, from, to: self.phase.state(), reason, era: self.era }
+        Transition {
+            at: now,
+            from,
+            to: self.phase.state(),
+            reason,
+            era: self.era,
+        }
     }
 
     /// What was admitted before says nothing about what follows.

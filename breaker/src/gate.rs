@@ -85,7 +85,14 @@ impl Gate {
 
     /// A gate of its own, outside any registry.
     pub fn standalone(profile: KeyProfile, options: &GateOptions) -> Arc<Self> {
-        Self::new(KeyRef { place: 0, incarnation: 0 }, profile, options)
+        Self::new(
+            KeyRef {
+                place: 0,
+                incarnation: 0,
+            },
+            profile,
+            options,
+        )
     }
 
     /// Admits or rejects; `None` where the key has been forgotten and must be looked up anew.
@@ -116,24 +123,33 @@ impl Gate {
             State::Closed | State::Ramp => {
                 in_share(word.share_bps())
                     && (!word.is_limited()
-                        || self.budget.occupy(era, self.limited_concurrency, now_ns, lease))
+                        || self
+                            .budget
+                            .occupy(era, self.limited_concurrency, now_ns, lease))
             }
             State::Open => {
                 word.is_limited()
-                    && self.budget.occupy(era, self.limited_concurrency, now_ns, lease)
+                    && self
+                        .budget
+                        .occupy(era, self.limited_concurrency, now_ns, lease)
             }
             State::HalfOpen => {
-                let due = self.probe_interval.is_some_and(|every| {
-                    self.budget.is_due(now_ns, every)
-                });
+                let due = self
+                    .probe_interval
+                    .is_some_and(|every| self.budget.is_due(now_ns, every));
                 (due || in_share(word.share_bps()))
-                    && self.budget.occupy(era, self.probe_concurrency, now_ns, lease)
+                    && self
+                        .budget
+                        .occupy(era, self.probe_concurrency, now_ns, lease)
             }
         };
         Some(if admitted {
             Admission::Allow(Ticket::held(Arc::clone(self), era, now))
         } else {
-            Admission::Reject(Rejection { state, retry_after: self.retry_after(state, now_ns) })
+            Admission::Reject(Rejection {
+                state,
+                retry_after: self.retry_after(state, now_ns),
+            })
         })
     }
 
@@ -154,7 +170,10 @@ impl Gate {
             let from = posture.until.map_or(now, |until| until.max(now));
             self.nanos(from).saturating_add(ttl.as_nanos() as u64)
         };
-        self.until_ns.store(posture.until.map_or(0, |t| self.nanos(t)), Ordering::Relaxed);
+        self.until_ns.store(
+            posture.until.map_or(0, |t| self.nanos(t)),
+            Ordering::Relaxed,
+        );
         self.expires_ns.store(expires, Ordering::Relaxed);
         let word = Word::new(posture.state, posture.share_bps, posture.era, limited);
         if Word::from_bits(self.word.load(Ordering::Relaxed)).era() != posture.era {
@@ -174,13 +193,17 @@ impl Gate {
     }
 
     pub(crate) fn touch(&self, now: Instant) {
-        self.last_report_ns.store(self.nanos(now), Ordering::Relaxed);
+        self.last_report_ns
+            .store(self.nanos(now), Ordering::Relaxed);
     }
 
     /// For choosing whom to forget: keys that are closed first, then the longest unused.
     pub(crate) fn usefulness(&self) -> (bool, u64) {
         let word = Word::from_bits(self.word.load(Ordering::Relaxed));
-        (word.state() != State::Closed, self.last_report_ns.load(Ordering::Relaxed))
+        (
+            word.state() != State::Closed,
+            self.last_report_ns.load(Ordering::Relaxed),
+        )
     }
 
     /// The state published last.

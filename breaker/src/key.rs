@@ -13,7 +13,11 @@ pub struct BreakerKey {
 
 impl BreakerKey {
     pub fn new(model: impl Into<Arc<str>>, version: u64, scene: impl Into<Arc<str>>) -> Self {
-        Self { model: model.into(), version, scene: scene.into() }
+        Self {
+            model: model.into(),
+            version,
+            scene: scene.into(),
+        }
     }
 }
 

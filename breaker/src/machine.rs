@@ -98,7 +98,12 @@ impl Breaker {
                 now,
             ))),
         };
-        Self { rule, transitions: 0, last_reason: None, late_reports: 0 }
+        Self {
+            rule,
+            transitions: 0,
+            last_reason: None,
+            late_reports: 0,
+        }
     }
 
     /// Takes the outcome of a request admitted in `era`. Call [`Self::tick`] first when it is due.
@@ -119,6 +124,11 @@ impl Breaker {
 
     pub fn next_due(&self) -> Option<Instant> {
         each!(&self.rule, rule => rule.next_due())
+    }
+
+    /// Closed, with no request in its windows: nothing but time can be due.
+    pub fn is_quiet(&self) -> bool {
+        each!(&self.rule, rule => rule.is_quiet())
     }
 
     pub fn force(&mut self, force: Force, now: Instant) -> Transition {
@@ -159,7 +169,9 @@ impl Breaker {
 
     pub fn snapshot(&self, key: String, now: Instant) -> BreakerSnapshot {
         let posture = self.posture();
-        let remaining = posture.until.map(|until| until.saturating_duration_since(now));
+        let remaining = posture
+            .until
+            .map(|until| until.saturating_duration_since(now));
         BreakerSnapshot {
             key,
             state: posture.state,

@@ -36,21 +36,36 @@ pub struct Report {
 
 impl Report {
     pub fn new(outcome: Outcome, latency: Duration) -> Self {
-        Self { outcome, latency: Some(latency), short_deadline: false, batch: None }
+        Self {
+            outcome,
+            latency: Some(latency),
+            short_deadline: false,
+            batch: None,
+        }
     }
 
     /// What this report says about the model; `None` where it says nothing.
     pub(crate) fn evidence(&self, deadline: Duration) -> Option<Evidence> {
         match self.outcome {
             Outcome::Shed | Outcome::Cancelled | Outcome::BadInput => None,
-            Outcome::Ok => Some(Evidence { failed: false, latency: self.latency }),
-            Outcome::Failure => Some(Evidence { failed: true, latency: None }),
-            Outcome::Timeout if self.short_deadline => {
-                self.latency.map(|run| Evidence { failed: false, latency: Some(run) })
-            }
+            Outcome::Ok => Some(Evidence {
+                failed: false,
+                latency: self.latency,
+            }),
+            Outcome::Failure => Some(Evidence {
+                failed: true,
+                latency: None,
+            }),
+            Outcome::Timeout if self.short_deadline => self.latency.map(|run| Evidence {
+                failed: false,
+                latency: Some(run),
+            }),
             Outcome::Timeout => {
                 let latency = self.latency.unwrap_or(deadline).max(deadline);
-                Some(Evidence { failed: true, latency: Some(latency) })
+                Some(Evidence {
+                    failed: true,
+                    latency: Some(latency),
+                })
             }
         }
     }
@@ -79,17 +94,42 @@ mod tests {
 
     #[test]
     fn a_timeout_is_one_failure_and_as_slow_as_the_deadline() {
-        let report = Report { latency: None, ..Report::new(Outcome::Timeout, DEADLINE) };
+        let report = Report {
+            latency: None,
+            ..Report::new(Outcome::Timeout, DEADLINE)
+        };
         let evidence = report.evidence(DEADLINE).unwrap();
-        assert_eq!(evidence, Evidence { failed: true, latency: Some(DEADLINE) });
+        assert_eq!(
+            evidence,
+            Evidence {
+                failed: true,
+                latency: Some(DEADLINE)
+            }
+        );
     }
 
     #[test]
     fn missing_a_short_deadline_is_no_failure_but_its_run_time_counts() {
         let run = Duration::from_millis(9);
-        let report = Report { short_deadline: true, ..Report::new(Outcome::Timeout, run) };
+        let report = Report {
+            short_deadline: true,
+            ..Report::new(Outcome::Timeout, run)
+        };
         let evidence = report.evidence(DEADLINE).unwrap();
-        assert_eq!(evidence, Evidence { failed: false, latency: Some(run) });
-        assert_eq!(Report { latency: None, ..report }.evidence(DEADLINE), None);
+        assert_eq!(
+            evidence,
+            Evidence {
+                failed: false,
+                latency: Some(run)
+            }
+        );
+        assert_eq!(
+            Report {
+                latency: None,
+                ..report
+            }
+            .evidence(DEADLINE),
+            None
+        );
     }
 }

@@ -43,7 +43,11 @@ impl ProbeTally {
         if exceeds(self.probes, self.slow, settings.probe_slow_share, alpha) {
             return ProbeVerdict::Slow;
         }
-        if complete { ProbeVerdict::Pass } else { ProbeVerdict::Undecided }
+        if complete {
+            ProbeVerdict::Pass
+        } else {
+            ProbeVerdict::Undecided
+        }
     }
 }
 

@@ -22,7 +22,11 @@ pub(crate) enum RampMove {
 
 impl Ramp {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { step: 0, failed: 0, began: now }
+        Self {
+            step: 0,
+            failed: 0,
+            began: now,
+        }
     }
 
     pub(crate) fn percent(&self, settings: &EvidenceSettings) -> u32 {
@@ -37,7 +41,11 @@ impl Ramp {
         if self.step + 1 >= settings.ramp_percent.len() {
             return RampMove::Completed;
         }
-        RampMove::Step(Self { step: self.step + 1, began: now, ..self })
+        RampMove::Step(Self {
+            step: self.step + 1,
+            began: now,
+            ..self
+        })
     }
 
     pub(crate) fn retreat(self, now: Instant, settings: &EvidenceSettings) -> RampMove {
@@ -45,7 +53,11 @@ impl Ramp {
         if self.step == 0 || failed >= settings.ramp_failures {
             return RampMove::Failed;
         }
-        RampMove::Step(Self { step: self.step - 1, failed, began: now })
+        RampMove::Step(Self {
+            step: self.step - 1,
+            failed,
+            began: now,
+        })
     }
 }
 
@@ -82,7 +94,11 @@ mod tests {
     fn fails_at_the_lowest_share_or_at_the_third_failure() {
         let (now, settings) = (origin(), EvidenceSettings::default());
         assert_eq!(Ramp::new(now).retreat(now, &settings), RampMove::Failed);
-        let mut ramp = Ramp { step: 3, failed: 0, began: now };
+        let mut ramp = Ramp {
+            step: 3,
+            failed: 0,
+            began: now,
+        };
         ramp = stepped(ramp.retreat(now, &settings));
         ramp = stepped(ramp.retreat(now, &settings));
         assert_eq!(ramp.percent(&settings), 10);

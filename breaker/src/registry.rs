@@ -73,7 +73,11 @@ impl Registry {
         let rules = Rules::new(settings);
         // The mix of keys changes with traffic, so P99 of the whole against its past says little:
         // with the promise set to the deadline only failures and the ceiling count.
-        let profile = KeyProfile { deadline, slo: deadline, release_p99: None };
+        let profile = KeyProfile {
+            deadline,
+            slo: deadline,
+            release_p99: None,
+        };
         let mut registry = Self {
             process: Breaker::new(&rules, profile, 1, seed, now),
             rules,
@@ -124,7 +128,12 @@ impl Registry {
         self.publish(seen.key, at);
     }
 
-    fn record_process(&mut self, seen: &Observation, at: Instant, changes: &mut Vec<KeyTransition>) {
+    fn record_process(
+        &mut self,
+        seen: &Observation,
+        at: Instant,
+        changes: &mut Vec<KeyTransition>,
+    ) {
         self.tick_process(at, changes);
         if seen.admitted_at < self.process_era_began {
             return;
@@ -141,7 +150,12 @@ impl Registry {
             entry.run_due(now, changes);
         }
         self.judge_widespread();
-        let keys: Vec<KeyRef> = self.entries.iter().flatten().map(|entry| entry.key).collect();
+        let keys: Vec<KeyRef> = self
+            .entries
+            .iter()
+            .flatten()
+            .map(|entry| entry.key)
+            .collect();
         for key in keys {
             self.renew(key, now);
         }
@@ -152,12 +166,18 @@ impl Registry {
         if name == PROCESS {
             let transition = self.process.force(force, now);
             self.process_era_began = now;
-            return Some(KeyTransition { key: PROCESS.into(), transition });
+            return Some(KeyTransition {
+                key: PROCESS.into(),
+                transition,
+            });
         }
         let key = self.directory.find(name)?;
         let entry = self.entry(key, now)?;
         let transition = entry.breaker.force(force, now);
-        let change = KeyTransition { key: Arc::clone(&entry.name), transition };
+        let change = KeyTransition {
+            key: Arc::clone(&entry.name),
+            transition,
+        };
         self.renew(key, now);
         Some(change)
     }
@@ -167,9 +187,15 @@ impl Registry {
         let key = self.directory.find(name)?;
         let entry = self.entry(key, now)?;
         entry.breaker.set_cautious(advice == Advice::BeCautious);
-        let change = if advice == Advice::Open { entry.breaker.join_open(now) } else { None };
-        let change =
-            change.map(|transition| KeyTransition { key: Arc::clone(&entry.name), transition });
+        let change = if advice == Advice::Open {
+            entry.breaker.join_open(now)
+        } else {
+            None
+        };
+        let change = change.map(|transition| KeyTransition {
+            key: Arc::clone(&entry.name),
+            transition,
+        });
         self.publish(key, now);
         change
     }
@@ -210,7 +236,13 @@ impl Registry {
         let published = breaker.posture();
         gate.publish(&published, self.widespread, now, self.state_ttl);
         let name = name.to_string().into();
-        self.entries[place] = Some(Entry { key, name, gate, breaker, published });
+        self.entries[place] = Some(Entry {
+            key,
+            name,
+            gate,
+            breaker,
+            published,
+        });
         Some(())
     }
 
@@ -244,7 +276,10 @@ impl Registry {
     fn note_process(&mut self, change: Option<Transition>, changes: &mut Vec<KeyTransition>) {
         let Some(transition) = change else { return };
         self.process_era_began = transition.at;
-        changes.push(KeyTransition { key: PROCESS.into(), transition });
+        changes.push(KeyTransition {
+            key: PROCESS.into(),
+            transition,
+        });
     }
 
     fn judge_widespread(&mut self) {
@@ -280,7 +315,10 @@ impl Entry {
 
     fn note(&mut self, change: Option<Transition>, changes: &mut Vec<KeyTransition>) {
         if let Some(transition) = change {
-            changes.push(KeyTransition { key: Arc::clone(&self.name), transition });
+            changes.push(KeyTransition {
+                key: Arc::clone(&self.name),
+                transition,
+            });
         }
     }
 }

@@ -25,7 +25,11 @@ impl SoftVerdicts {
     /// A soft verdict; true when it is the one that lets the baseline go.
     pub(crate) fn soft(&mut self, settings: &EvidenceSettings) -> bool {
         self.at.push_back(self.healthy);
-        while self.at.front().is_some_and(|&t| self.healthy - t > settings.healthy_time) {
+        while self
+            .at
+            .front()
+            .is_some_and(|&t| self.healthy - t > settings.healthy_time)
+        {
             self.at.pop_front();
         }
         let enough = self.at.len() >= settings.soft_verdicts as usize;

@@ -89,8 +89,16 @@ impl BreakerSettings {
     pub fn problems(&self) -> Vec<SettingsError> {
         let mut checks = Checks::default();
         checks.require(self.max_keys > 0, "max_keys", "at least 1");
-        checks.require(self.widespread_min_keys > 1, "widespread_min_keys", "at least 2");
-        checks.require(self.widespread_concurrency > 0, "widespread_concurrency", "at least 1");
+        checks.require(
+            self.widespread_min_keys > 1,
+            "widespread_min_keys",
+            "at least 2",
+        );
+        checks.require(
+            self.widespread_concurrency > 0,
+            "widespread_concurrency",
+            "at least 1",
+        );
         checks.require(!self.state_ttl.is_zero(), "state_ttl", "longer than zero");
         self.evidence.check(&mut checks);
         self.classic.check(&mut checks);
@@ -130,11 +138,17 @@ mod tests {
 
     #[test]
     fn all_problems_are_reported_at_once() {
-        let mut settings = BreakerSettings { max_keys: 0, ..Default::default() };
+        let mut settings = BreakerSettings {
+            max_keys: 0,
+            ..Default::default()
+        };
         settings.evidence.confidence_alpha = 1.5;
         settings.classic.window = Duration::ZERO;
         let fields: Vec<_> = settings.problems().iter().map(|p| p.field).collect();
-        assert_eq!(fields, ["max_keys", "evidence.confidence_alpha", "classic.window"]);
+        assert_eq!(
+            fields,
+            ["max_keys", "evidence.confidence_alpha", "classic.window"]
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is reported when the request completes, samples fall due between arrivals, and quiet periods
 //! pass as fast as they can be skipped.
 
+pub mod checks;
 mod driver;
 mod traffic;
 mod trial;

@@ -22,11 +22,16 @@ impl Scale {
     pub fn new(bottom: Duration, top: Duration) -> Self {
         let base = global_index(as_micros(bottom));
         let last = global_index(as_micros(top.max(bottom)));
-        Self { base, len: last - base + 1 }
+        Self {
+            base,
+            len: last - base + 1,
+        }
     }
 
     fn index(self, latency: Duration) -> usize {
-        global_index(as_micros(latency)).saturating_sub(self.base).min(self.len - 1)
+        global_index(as_micros(latency))
+            .saturating_sub(self.base)
+            .min(self.len - 1)
     }
 
     fn midpoint_us(self, index: usize) -> f64 {
@@ -74,7 +79,12 @@ pub struct Sketch {
 
 impl Sketch {
     pub fn new(scale: Scale) -> Self {
-        Self { scale, counts: Vec::new(), total: 0, highest: 0 }
+        Self {
+            scale,
+            counts: Vec::new(),
+            total: 0,
+            highest: 0,
+        }
     }
 
     pub fn record(&mut self, latency: Duration) {

@@ -35,8 +35,16 @@ impl FailureStreak {
         }
     }
 
-    pub(crate) fn reaches(&self, failures: u32, span: Duration, batches: u32, now: Instant) -> bool {
-        let spanned = self.began.is_some_and(|t| now.saturating_duration_since(t) >= span);
+    pub(crate) fn reaches(
+        &self,
+        failures: u32,
+        span: Duration,
+        batches: u32,
+        now: Instant,
+    ) -> bool {
+        let spanned = self
+            .began
+            .is_some_and(|t| now.saturating_duration_since(t) >= span);
         let spread = self.unknown_batch || self.distinct >= batches as usize;
         self.length >= failures && spanned && spread
     }
@@ -100,7 +108,9 @@ mod tests {
     #[test]
     fn votes_forget_all_but_the_last() {
         let mut votes = Votes::default();
-        [true, true, false, false].into_iter().for_each(|vote| votes.push(vote));
+        [true, true, false, false]
+            .into_iter()
+            .for_each(|vote| votes.push(vote));
         assert_eq!(votes.among_last(3), 1);
         assert_eq!(votes.among_last(32), 2);
         assert_eq!(votes.among_last(0), 0);

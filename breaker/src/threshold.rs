@@ -20,14 +20,19 @@ pub(crate) fn threshold(
 ) -> Threshold {
     let deadline_us = profile.deadline.as_secs_f64() * 1e6;
     let by_deadline = settings.ceiling_share * deadline_us;
-    let by_baseline =
-        baseline_us.map_or(0.0, |base| deadline_us.min(settings.ceiling_headroom * base));
+    let by_baseline = baseline_us.map_or(0.0, |base| {
+        deadline_us.min(settings.ceiling_headroom * base)
+    });
     let ceiling_us = by_deadline.max(by_baseline);
     let floor_us = profile.slo.as_secs_f64() * 1e6;
     let threshold_us = baseline_us
         .map_or(ceiling_us, |base| floor_us.max(settings.multiplier * base))
         .min(ceiling_us);
-    Threshold { threshold_us, ceiling_us, ceiling_raised: by_baseline > by_deadline }
+    Threshold {
+        threshold_us,
+        ceiling_us,
+        ceiling_raised: by_baseline > by_deadline,
+    }
 }
 
 #[cfg(test)]

@@ -123,7 +123,11 @@ mod tests {
         for state in [State::Closed, State::Open, State::HalfOpen, State::Ramp] {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
         }
-        for reason in [Reason::P99OverThreshold, Reason::Rebaselined, Reason::ProbeLatency] {
+        for reason in [
+            Reason::P99OverThreshold,
+            Reason::Rebaselined,
+            Reason::ProbeLatency,
+        ] {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
     }

@@ -52,8 +52,17 @@ impl Windows {
         late: Duration,
         now: Instant,
     ) -> Self {
-        let empty = Slot { latencies: Sketch::new(scale), counts: Counts::default() };
-        Self { slots: vec![empty; slots.max(1)], current: 0, slot, opened_at: now, late }
+        let empty = Slot {
+            latencies: Sketch::new(scale),
+            counts: Counts::default(),
+        };
+        Self {
+            slots: vec![empty; slots.max(1)],
+            current: 0,
+            slot,
+            opened_at: now,
+            late,
+        }
     }
 
     pub(crate) fn record(&mut self, evidence: &Evidence) {
@@ -81,7 +90,10 @@ impl Windows {
             self.slots[self.current].counts = Counts::default();
         }
         let passed = u32::try_from(passed).unwrap_or(u32::MAX);
-        self.opened_at = self.slot.checked_mul(passed).map_or(now, |shift| self.opened_at + shift);
+        self.opened_at = self
+            .slot
+            .checked_mul(passed)
+            .map_or(now, |shift| self.opened_at + shift);
     }
 
     /// Forgets everything; a new slot begins now.
@@ -95,7 +107,10 @@ impl Windows {
 
     /// The newest `slots` slots, the current one included.
     pub(crate) fn newest(&self, slots: usize) -> View<'_> {
-        View { ring: self, slots: slots.min(self.slots.len()) }
+        View {
+            ring: self,
+            slots: slots.min(self.slots.len()),
+        }
     }
 }
 
@@ -128,7 +143,9 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn count_above(self, value_us: f64) -> f64 {
-        self.iter().map(|slot| slot.latencies.count_above(value_us)).sum()
+        self.iter()
+            .map(|slot| slot.latencies.count_above(value_us))
+            .sum()
     }
 
     /// The point estimate of P99.
@@ -149,7 +166,10 @@ mod tests {
     }
 
     fn ok(ms: u64) -> Evidence {
-        Evidence { failed: false, latency: Some(Duration::from_millis(ms)) }
+        Evidence {
+            failed: false,
+            latency: Some(Duration::from_millis(ms)),
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "an origin for a test's own time")]
@@ -184,9 +204,19 @@ mod tests {
     fn late_requests_and_failures_are_counted_apart() {
         let mut ring = ring(origin());
         ring.record(&ok(700));
-        ring.record(&Evidence { failed: true, latency: None });
+        ring.record(&Evidence {
+            failed: true,
+            latency: None,
+        });
         let counts = ring.newest(3).counts();
-        assert_eq!(counts, Counts { requests: 2, failures: 1, late: 1 });
+        assert_eq!(
+            counts,
+            Counts {
+                requests: 2,
+                failures: 1,
+                late: 1
+            }
+        );
         assert_eq!(ring.newest(3).samples(), 1);
     }
 }

@@ -4,8 +4,8 @@ use crate::gate::Admission;
 use crate::key::BreakerKey;
 use crate::outcome::{Outcome, Report};
 use crate::registry::PROCESS;
-use crate::snapshot::BreakerSnapshot;
 use crate::settings::{BreakerSettings, KeyProfile};
+use crate::snapshot::BreakerSnapshot;
 use crate::transition::{Reason, State};
 use actix::Addr;
 use std::sync::Arc;
@@ -21,7 +21,10 @@ struct FakeClock {
 impl FakeClock {
     #[expect(clippy::disallowed_methods, reason = "an origin for a test's own time")]
     fn new() -> Self {
-        Self { origin: Instant::now(), elapsed_ms: Arc::default() }
+        Self {
+            origin: Instant::now(),
+            elapsed_ms: Arc::default(),
+        }
     }
 
     fn now(&self) -> Instant {
@@ -53,13 +56,19 @@ fn stage() -> Stage {
         tick: Duration::from_millis(1),
         on_change: Box::new(move |change| told.try_send(change.clone()).expect("room for changes")),
     });
-    Stage { clock, actor: actor.start(), view, changes }
+    Stage {
+        clock,
+        actor: actor.start(),
+        view,
+        changes,
+    }
 }
 
 impl Stage {
     fn admit(&mut self) -> Admission {
         let key = BreakerKey::new("din", 1, "home");
-        self.view.admit(&key, KeyProfile::default(), self.clock.now())
+        self.view
+            .admit(&key, KeyProfile::default(), self.clock.now())
     }
 
     /// Some requests that all end in `outcome`, as one batch. Every request must be admitted.
@@ -77,7 +86,11 @@ impl Stage {
 
     async fn home(&self) -> BreakerSnapshot {
         let seen = self.actor.send(Observe).await.unwrap();
-        seen.registry.breakers.into_iter().find(|b| b.key == "din:1:home").unwrap()
+        seen.registry
+            .breakers
+            .into_iter()
+            .find(|b| b.key == "din:1:home")
+            .unwrap()
     }
 }
 
@@ -135,12 +148,26 @@ async fn forcing_is_answered_and_an_unknown_key_is_named() {
         who: "operator".to_owned(),
         why: "drill".to_owned(),
     };
-    let change = stage.actor.send(force("din:1:home", Force::Open)).await.unwrap().unwrap();
+    let change = stage
+        .actor
+        .send(force("din:1:home", Force::Open))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(change.transition.to, State::Open);
     assert!(matches!(stage.admit(), Admission::Reject(_)));
-    stage.actor.send(force("din:1:home", Force::Reset)).await.unwrap().unwrap();
+    stage
+        .actor
+        .send(force("din:1:home", Force::Reset))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(matches!(stage.admit(), Admission::Allow(_)));
-    let unknown = stage.actor.send(force("din:9:home", Force::Open)).await.unwrap();
+    let unknown = stage
+        .actor
+        .send(force("din:9:home", Force::Open))
+        .await
+        .unwrap();
     assert_eq!(unknown, Err(UnknownKey("din:9:home".to_owned())));
 }
 
@@ -151,7 +178,10 @@ async fn the_snapshot_serialises_with_what_an_operator_needs() {
     let seen = serde_json::to_value(stage.actor.send(Observe).await.unwrap()).unwrap();
     assert_eq!(seen["breakers"][0]["key"], PROCESS);
     let key = &seen["breakers"][1];
-    assert_eq!((&key["state"], &key["samples"]), (&"closed".into(), &10.into()));
+    assert_eq!(
+        (&key["state"], &key["samples"]),
+        (&"closed".into(), &10.into())
+    );
     assert_eq!(key["threshold_us"], 600_000.0);
     assert_eq!(seen["outcomes"], 10);
 }

@@ -27,7 +27,10 @@ pub struct InstanceRecord {
 impl InstanceRecord {
     /// Open by what the instance has seen itself, not because others were open or a person said so.
     pub fn is_own_verdict(&self) -> bool {
-        let borrowed = matches!(self.reason, Some(Reason::ClusterAgreed | Reason::ForcedOpen));
+        let borrowed = matches!(
+            self.reason,
+            Some(Reason::ClusterAgreed | Reason::ForcedOpen)
+        );
         self.state == State::Open && !borrowed
     }
 }

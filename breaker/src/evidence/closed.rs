@@ -43,9 +43,9 @@ impl EvidenceBreaker {
         now: Instant,
     ) -> Option<Transition> {
         self.windows.record(&evidence);
-        let slow = evidence.latency.is_some_and(|latency| {
-            latency.as_secs_f64() * 1e6 > self.limits().ceiling_us
-        });
+        let slow = evidence
+            .latency
+            .is_some_and(|latency| latency.as_secs_f64() * 1e6 > self.limits().ceiling_us);
         self.slow_calls.over_ceiling.push(slow);
         self.slow_calls.first.get_or_insert(now);
         if evidence.failed {
@@ -92,9 +92,15 @@ impl EvidenceBreaker {
         let seen = self.assess();
         self.tail = seen.tail;
         self.votes.push(seen.over_threshold || seen.over_ceiling);
-        let needed = if self.cautious { 1 } else { self.settings.votes };
+        let needed = if self.cautious {
+            1
+        } else {
+            self.settings.votes
+        };
         let voted = self.votes.among_last(self.settings.votes_of) >= needed;
-        let broken = seen.share_broken.or(if voted { seen.tail_broken() } else { None });
+        let broken = seen
+            .share_broken
+            .or(if voted { seen.tail_broken() } else { None });
         if let Some(reason) = broken {
             let soft = self.is_soft(reason, seen.counts);
             return Some(self.condemn(reason, soft, now));
@@ -107,8 +113,17 @@ impl EvidenceBreaker {
 
     pub(super) fn assess(&self) -> Assessment {
         let s = &self.settings;
-        let (fast, slow) = (self.windows.newest(s.fast_slots), self.windows.newest(s.slow_slots));
-        let tail = estimate(fast, slow, self.dispersion.inflation(), self.baseline.p99_us(), s);
+        let (fast, slow) = (
+            self.windows.newest(s.fast_slots),
+            self.windows.newest(s.slow_slots),
+        );
+        let tail = estimate(
+            fast,
+            slow,
+            self.dispersion.inflation(),
+            self.baseline.p99_us(),
+            s,
+        );
         let limits = self.limits();
         let bound_us = tail.map_or(0.0, |tail| tail.bound_us);
 
@@ -120,7 +135,12 @@ impl EvidenceBreaker {
 
         let failing = !sparse
             && failures.requests >= s.failure_min
-            && exceeds(failures.requests, failures.failures, s.failure_share, s.failure_alpha);
+            && exceeds(
+                failures.requests,
+                failures.failures,
+                s.failure_share,
+                s.failure_alpha,
+            );
         let missing = misses.requests >= s.deadline_miss_min
             && misses.late as f64 > s.deadline_miss_share * misses.requests as f64;
         let share_broken = match (failing, missing) {
@@ -170,8 +190,10 @@ impl EvidenceBreaker {
     /// Well below every limit, so that what is learned now is the normal and not a fault.
     fn is_clean(&self, tail: &TailEstimate) -> bool {
         let s = &self.settings;
-        let under_baseline =
-            self.baseline.p99_us().is_none_or(|base| tail.bound_us < s.multiplier * base);
+        let under_baseline = self
+            .baseline
+            .p99_us()
+            .is_none_or(|base| tail.bound_us < s.multiplier * base);
         under_baseline && tail.bound_us < s.clean_ceiling_share * self.limits().ceiling_us
     }
 }

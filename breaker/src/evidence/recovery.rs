@@ -16,9 +16,14 @@ impl EvidenceBreaker {
     ) -> Option<Transition> {
         let limits = self.limits();
         let over = |limit_us: f64| {
-            evidence.latency.is_some_and(|latency| latency.as_secs_f64() * 1e6 > limit_us)
+            evidence
+                .latency
+                .is_some_and(|latency| latency.as_secs_f64() * 1e6 > limit_us)
         };
-        tally.record(evidence.failed || over(limits.ceiling_us), over(limits.threshold_us));
+        tally.record(
+            evidence.failed || over(limits.ceiling_us),
+            over(limits.threshold_us),
+        );
         self.phase = Phase::HalfOpen(tally);
         match tally.verdict(self.tolerated_failures(), &self.settings) {
             ProbeVerdict::Undecided => None,

@@ -33,7 +33,11 @@ impl Budget {
 
     /// Whether the next request falls into a share of `share_bps` hundredths of a percent.
     pub(super) fn in_share(&self, share_bps: u32) -> bool {
-        if self.returned.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
+        if self
+            .returned
+            .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1))
+            .is_ok()
+        {
             return true;
         }
         let place = self.sequence.fetch_add(1, Relaxed).wrapping_mul(GOLDEN);
@@ -53,7 +57,11 @@ impl Budget {
     pub(super) fn occupy(&self, era: u32, limit: u32, now_ns: u64, lease: Duration) -> bool {
         let tag = u64::from(era) << 32;
         let take = |held: u64| {
-            let n = if held >> 32 == u64::from(era) { held as u32 } else { 0 };
+            let n = if held >> 32 == u64::from(era) {
+                held as u32
+            } else {
+                0
+            };
             (n < limit).then(|| tag | u64::from(n + 1))
         };
         if self.in_flight.fetch_update(Relaxed, Relaxed, take).is_ok() {
@@ -99,7 +107,10 @@ mod tests {
         assert!((990..=1_010).contains(&taken.iter().filter(|&&t| t).count()));
         for phase in 0..20 {
             let part = taken.iter().skip(phase).step_by(20).filter(|&&t| t).count();
-            assert!((40..=60).contains(&part), "{part} of every twentieth request");
+            assert!(
+                (40..=60).contains(&part),
+                "{part} of every twentieth request"
+            );
         }
     }
 

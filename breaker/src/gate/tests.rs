@@ -11,12 +11,22 @@ fn origin() -> Instant {
 
 fn gate(now: Instant) -> Arc<Gate> {
     let rules = Rules::new(&BreakerSettings::default());
-    let options = GateOptions { rules, limited_concurrency: 2, origin: now };
+    let options = GateOptions {
+        rules,
+        limited_concurrency: 2,
+        origin: now,
+    };
     Gate::standalone(KeyProfile::default(), &options)
 }
 
 fn posture(state: State, share_bps: u32, until: Option<Instant>) -> Posture {
-    Posture { state, share_bps, era: 7, until, pinned: false }
+    Posture {
+        state,
+        share_bps,
+        era: 7,
+        until,
+        pinned: false,
+    }
 }
 
 fn allowed(gate: &Arc<Gate>, now: Instant) -> Option<Ticket> {
@@ -60,7 +70,10 @@ fn a_silent_breaker_s_last_state_expires() {
 fn forced_open_never_expires() {
     let now = origin();
     let gate = gate(now);
-    let forced = Posture { pinned: true, ..posture(State::Open, 0, None) };
+    let forced = Posture {
+        pinned: true,
+        ..posture(State::Open, 0, None)
+    };
     gate.publish(&forced, false, now, TTL);
     assert!(allowed(&gate, now + TTL * 1_000).is_none());
 }
@@ -105,7 +118,9 @@ fn a_ramp_ticket_that_is_shed_gives_its_place_to_the_next_request() {
     let now = origin();
     let gate = gate(now);
     gate.publish(&posture(State::Ramp, 2_500, None), false, now, TTL);
-    let kept = (0..10_000).filter(|_| allowed(&gate, now).is_some_and(|t| finish(t, now))).count();
+    let kept = (0..10_000)
+        .filter(|_| allowed(&gate, now).is_some_and(|t| finish(t, now)))
+        .count();
     assert!((2_490..=2_510).contains(&kept));
     // Every admitted request is shed: the place wanders on until someone keeps it.
     assert!((0..100).filter(|_| allowed(&gate, now).is_some()).count() > 90);

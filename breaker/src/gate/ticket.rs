@@ -30,11 +30,21 @@ pub struct Observation {
 
 impl Ticket {
     pub(super) fn free(key: KeyRef, era: u32, admitted_at: Instant) -> Self {
-        Self { key, era, admitted_at, gate: None }
+        Self {
+            key,
+            era,
+            admitted_at,
+            gate: None,
+        }
     }
 
     pub(super) fn held(gate: Arc<Gate>, era: u32, admitted_at: Instant) -> Self {
-        Self { key: gate.key, era, admitted_at, gate: Some(gate) }
+        Self {
+            key: gate.key,
+            era,
+            admitted_at,
+            gate: Some(gate),
+        }
     }
 
     /// The era the request was admitted in.

@@ -25,7 +25,12 @@ impl Bench {
         let now = origin();
         let registry = Registry::new(&BreakerSettings::default(), DEADLINE, 1, now);
         let view = FrontView::new(registry.directory());
-        Self { registry, view, now, changes: Vec::new() }
+        Self {
+            registry,
+            view,
+            now,
+            changes: Vec::new(),
+        }
     }
 
     fn admit(&mut self, scene: &str) -> Admission {
@@ -35,7 +40,9 @@ impl Bench {
 
     /// One request of `scene`; whether it was admitted.
     fn request(&mut self, scene: &str, outcome: Outcome) -> bool {
-        let Admission::Allow(ticket) = self.admit(scene) else { return false };
+        let Admission::Allow(ticket) = self.admit(scene) else {
+            return false;
+        };
         let seen = ticket.complete(Report::new(outcome, Duration::from_millis(5)), self.now);
         self.registry.record(&[seen], self.now, &mut self.changes);
         true
@@ -57,7 +64,10 @@ impl Bench {
 
     fn state(&self, key: &str) -> State {
         let all = self.registry.snapshot(self.now).breakers;
-        all.into_iter().find(|b| b.key == key).map(|b| b.state).expect("the key is watched")
+        all.into_iter()
+            .find(|b| b.key == key)
+            .map(|b| b.state)
+            .expect("the key is watched")
     }
 }
 
@@ -74,7 +84,10 @@ fn a_failing_key_opens_alone() {
     assert_eq!(bench.state("din:1:good"), State::Closed);
     assert_eq!(bench.state(PROCESS), State::Closed);
     assert!(!bench.request("bad", Outcome::Ok));
-    assert_eq!(bench.changes[0].transition.reason, Reason::ConsecutiveFailures);
+    assert_eq!(
+        bench.changes[0].transition.reason,
+        Reason::ConsecutiveFailures
+    );
 }
 
 #[test]
@@ -85,7 +98,10 @@ fn when_most_keys_are_open_concurrency_is_limited_instead() {
     assert!(bench.registry.snapshot(bench.now).widespread);
     assert_eq!(bench.state("din:1:a"), State::Open);
     let held: Vec<_> = (0..100).map(|_| bench.admit("a")).collect();
-    let admitted = held.iter().filter(|a| matches!(a, Admission::Allow(_))).count();
+    let admitted = held
+        .iter()
+        .filter(|a| matches!(a, Admission::Allow(_)))
+        .count();
     assert_eq!(admitted, 8);
 }
 
@@ -93,13 +109,24 @@ fn when_most_keys_are_open_concurrency_is_limited_instead() {
 fn a_forced_change_holds_and_is_reported() {
     let mut bench = Bench::new();
     bench.request("home", Outcome::Ok);
-    let change = bench.registry.force("din:1:home", Force::Open, bench.now).unwrap();
+    let change = bench
+        .registry
+        .force("din:1:home", Force::Open, bench.now)
+        .unwrap();
     assert_eq!(change.transition.reason, Reason::ForcedOpen);
     bench.pass(Duration::from_secs(86_400));
     assert!(!bench.request("home", Outcome::Ok));
-    bench.registry.force("din:1:home", Force::Close, bench.now).unwrap();
+    bench
+        .registry
+        .force("din:1:home", Force::Close, bench.now)
+        .unwrap();
     assert!(bench.request("home", Outcome::Ok));
-    assert!(bench.registry.force("din:1:nowhere", Force::Open, bench.now).is_none());
+    assert!(
+        bench
+            .registry
+            .force("din:1:nowhere", Force::Open, bench.now)
+            .is_none()
+    );
 }
 
 #[test]
@@ -117,10 +144,14 @@ fn a_dead_registry_s_open_expires_and_a_new_one_takes_over_the_gates() {
 
     let settings = BreakerSettings::default();
     let directory = bench.registry.directory();
-    let Admission::Allow(ticket) = bench.admit("bad") else { panic!("expired") };
+    let Admission::Allow(ticket) = bench.admit("bad") else {
+        panic!("expired")
+    };
     bench.registry = Registry::over(directory, &settings, DEADLINE, 2, bench.now);
     let late = ticket.complete(Report::new(Outcome::Ok, DEADLINE), bench.now);
-    bench.registry.record(&[late], bench.now, &mut bench.changes);
+    bench
+        .registry
+        .record(&[late], bench.now, &mut bench.changes);
     assert_eq!(bench.state("din:1:bad"), State::Closed);
     let all = bench.registry.snapshot(bench.now).breakers;
     assert_eq!(all.iter().map(|b| b.late_reports).sum::<u64>(), 1);
@@ -130,11 +161,23 @@ fn a_dead_registry_s_open_expires_and_a_new_one_takes_over_the_gates() {
 fn advice_halves_a_closed_breaker_or_opens_it_and_never_closes() {
     let mut bench = Bench::new();
     bench.request("home", Outcome::Ok);
-    bench.registry.advise("din:1:home", Advice::BeCautious, bench.now);
-    let admitted = (0..1_000).filter(|_| bench.request("home", Outcome::Ok)).count();
+    bench
+        .registry
+        .advise("din:1:home", Advice::BeCautious, bench.now);
+    let admitted = (0..1_000)
+        .filter(|_| bench.request("home", Outcome::Ok))
+        .count();
     assert!((495..=505).contains(&admitted), "{admitted}");
-    let change = bench.registry.advise("din:1:home", Advice::Open, bench.now).unwrap();
+    let change = bench
+        .registry
+        .advise("din:1:home", Advice::Open, bench.now)
+        .unwrap();
     assert_eq!(change.transition.reason, Reason::ClusterAgreed);
-    assert_eq!(bench.registry.advise("din:1:home", Advice::Carry, bench.now), None);
+    assert_eq!(
+        bench
+            .registry
+            .advise("din:1:home", Advice::Carry, bench.now),
+        None
+    );
     assert_eq!(bench.state("din:1:home"), State::Open);
 }

@@ -201,17 +201,35 @@ impl EvidenceSettings {
     fn check_rules(&self, checks: &mut Checks) {
         checks.require(self.min_samples > 0, "evidence.min_samples", "at least 1");
         checks.require(self.multiplier > 1.0, "evidence.multiplier", "above 1");
-        checks.require(self.ceiling_headroom > 1.0, "evidence.ceiling_headroom", "above 1");
-        checks.require(self.dispersion_prior >= 1.0, "evidence.dispersion_prior", "at least 1");
-        checks.require(self.dispersion_weight > 0.0, "evidence.dispersion_weight", "above 0");
-        checks.require(self.dispersion_lag <= 64, "evidence.dispersion_lag", "at most 64");
+        checks.require(
+            self.ceiling_headroom > 1.0,
+            "evidence.ceiling_headroom",
+            "above 1",
+        );
+        checks.require(
+            self.dispersion_prior >= 1.0,
+            "evidence.dispersion_prior",
+            "at least 1",
+        );
+        checks.require(
+            self.dispersion_weight > 0.0,
+            "evidence.dispersion_weight",
+            "above 0",
+        );
+        checks.require(
+            self.dispersion_lag <= 64,
+            "evidence.dispersion_lag",
+            "at most 64",
+        );
         checks.require(
             self.votes > 0 && self.votes <= self.votes_of && self.votes_of <= 32,
             "evidence.votes",
             "between 1 and votes_of, which is at most 32",
         );
         checks.require(
-            self.slow_calls > 0 && self.slow_calls <= self.slow_calls_of && self.slow_calls_of <= 32,
+            self.slow_calls > 0
+                && self.slow_calls <= self.slow_calls_of
+                && self.slow_calls_of <= 32,
             "evidence.slow_calls",
             "between 1 and slow_calls_of, which is at most 32",
         );
@@ -225,21 +243,48 @@ impl EvidenceSettings {
             "evidence.consecutive_batches",
             "at most 8",
         );
-        checks.require(self.learning_samples > 0, "evidence.learning_samples", "at least 1");
-        checks.require(self.rise_per_minute > 0.0, "evidence.rise_per_minute", "above 0");
+        checks.require(
+            self.learning_samples > 0,
+            "evidence.learning_samples",
+            "at least 1",
+        );
+        checks.require(
+            self.rise_per_minute > 0.0,
+            "evidence.rise_per_minute",
+            "above 0",
+        );
     }
 
     fn check_recovery(&self, checks: &mut Checks) {
         checks.duration(self.open_min, "evidence.open_min");
-        checks.require(self.open_max >= self.open_min, "evidence.open_max", "at least open_min");
+        checks.require(
+            self.open_max >= self.open_min,
+            "evidence.open_max",
+            "at least open_min",
+        );
         checks.duration(self.healthy_time, "evidence.healthy_time");
-        checks.require(self.soft_verdicts > 0, "evidence.soft_verdicts", "at least 1");
-        checks.require(self.probe_rate_per_s > 0.0, "evidence.probe_rate_per_s", "above 0");
+        checks.require(
+            self.soft_verdicts > 0,
+            "evidence.soft_verdicts",
+            "at least 1",
+        );
+        checks.require(
+            self.probe_rate_per_s > 0.0,
+            "evidence.probe_rate_per_s",
+            "above 0",
+        );
         checks.require(self.probes > 0, "evidence.probes", "at least 1");
         checks.duration(self.probe_time, "evidence.probe_time");
-        checks.require(self.probe_concurrency > 0, "evidence.probe_concurrency", "at least 1");
+        checks.require(
+            self.probe_concurrency > 0,
+            "evidence.probe_concurrency",
+            "at least 1",
+        );
         let rising = self.ramp_percent.windows(2).all(|pair| pair[0] < pair[1]);
-        let inside = self.ramp_percent.iter().all(|percent| (1..100).contains(percent));
+        let inside = self
+            .ramp_percent
+            .iter()
+            .all(|percent| (1..100).contains(percent));
         checks.require(
             rising && inside && !self.ramp_percent.is_empty(),
             "evidence.ramp_percent",

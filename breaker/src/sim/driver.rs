@@ -33,6 +33,9 @@ pub struct Logged {
     pub transition: Transition,
 }
 
+/// Of a longer time without requests only the last hour is gone through sample by sample.
+const QUIET: Duration = Duration::from_secs(3_600);
+
 struct InFlight {
     done: Duration,
     order: u64,
@@ -111,12 +114,21 @@ impl Driver {
         self.order += 1;
         let done = self.now + arrival.fate.latency;
         let fate = arrival.fate;
-        self.in_flight.push(Reverse(InFlight { done, order: self.order, ticket, fate }));
+        self.in_flight.push(Reverse(InFlight {
+            done,
+            order: self.order,
+            ticket,
+            fate,
+        }));
         true
     }
 
     /// Lets time pass up to `to`: everything due happens in order.
     pub fn advance(&mut self, to: Duration) {
+        let quiet_until = to.saturating_sub(QUIET);
+        if quiet_until > self.now && self.in_flight.is_empty() && self.breaker.is_quiet() {
+            self.now = quiet_until;
+        }
         while let Some(event) = self.next_event().filter(|&at| at <= to) {
             self.now = self.now.max(event);
             self.step();
@@ -126,7 +138,10 @@ impl Driver {
 
     fn next_event(&self) -> Option<Duration> {
         let completion = self.in_flight.peek().map(|Reverse(first)| first.done);
-        let due = self.breaker.next_due().map(|due| due.saturating_duration_since(self.origin));
+        let due = self
+            .breaker
+            .next_due()
+            .map(|due| due.saturating_duration_since(self.origin));
         match (completion, due) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -141,8 +156,18 @@ impl Driver {
             self.note(change);
             self.publish();
         } else if let Some(Reverse(ended)) = self.in_flight.pop() {
-            let Fate { latency, outcome, short_deadline, batch } = ended.fate;
-            let report = Report { outcome, latency: Some(latency), short_deadline, batch };
+            let Fate {
+                latency,
+                outcome,
+                short_deadline,
+                batch,
+            } = ended.fate;
+            let report = Report {
+                outcome,
+                latency: Some(latency),
+                short_deadline,
+                batch,
+            };
             let seen = ended.ticket.complete(report, now);
             let era = self.breaker.posture().era;
             let change = self.breaker.record(seen.era, &seen.report, now);
@@ -164,7 +189,8 @@ impl Driver {
         // The simulated breaker is never silent, however far apart its samples are.
         let posture = self.breaker.posture();
         let ttl = self.ttl.max(Duration::from_secs(1 << 32));
-        self.gate.publish(&posture, false, self.origin + self.now, ttl);
+        self.gate
+            .publish(&posture, false, self.origin + self.now, ttl);
     }
 
     pub fn now(&self) -> Duration {
@@ -197,16 +223,23 @@ impl Driver {
     }
 
     pub fn snapshot(&self) -> BreakerSnapshot {
-        self.breaker.snapshot("simulated".to_owned(), self.origin + self.now)
+        self.breaker
+            .snapshot("simulated".to_owned(), self.origin + self.now)
     }
 
     /// When everything in flight will have ended.
     pub fn last_completion(&self) -> Option<Duration> {
-        self.in_flight.iter().map(|Reverse(flight)| flight.done).max()
+        self.in_flight
+            .iter()
+            .map(|Reverse(flight)| flight.done)
+            .max()
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "simulated time needs one real instant to count from")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "simulated time needs one real instant to count from"
+)]
 fn origin() -> Instant {
     Instant::now()
 }

@@ -39,12 +39,24 @@ pub enum Correlation {
 /// What multiplies the latency over time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Level {
-    Step { at_s: f64, until_s: f64, factor: f64 },
+    Step {
+        at_s: f64,
+        until_s: f64,
+        factor: f64,
+    },
     /// Grows by `factor` every 5 s.
-    Ramp { from_s: f64, factor: f64 },
-    Diurnal { amplitude: f64 },
+    Ramp {
+        from_s: f64,
+        factor: f64,
+    },
+    Diurnal {
+        amplitude: f64,
+    },
     /// The logarithm wanders as an Ornstein-Uhlenbeck process of this deviation and time.
-    Wander { sigma: f64, tau_s: f64 },
+    Wander {
+        sigma: f64,
+        tau_s: f64,
+    },
 }
 
 /// Times of more requests.
@@ -167,8 +179,16 @@ impl TrafficSource {
         let mut level = 1.0;
         for i in 0..self.traffic.levels.len() {
             level *= match self.traffic.levels[i] {
-                Level::Step { at_s, until_s, factor } => {
-                    if (at_s..until_s).contains(&t) { factor } else { 1.0 }
+                Level::Step {
+                    at_s,
+                    until_s,
+                    factor,
+                } => {
+                    if (at_s..until_s).contains(&t) {
+                        factor
+                    } else {
+                        1.0
+                    }
                 }
                 Level::Ramp { from_s, factor } => factor.powf(((t - from_s) / 5.0).max(0.0)),
                 Level::Diurnal { amplitude } => {
@@ -230,7 +250,10 @@ impl Iterator for TrafficSource {
         }
         self.count += 1;
         let fate = self.fate();
-        Some(Arrival { at: Duration::from_secs_f64(self.t), fate })
+        Some(Arrival {
+            at: Duration::from_secs_f64(self.t),
+            fate,
+        })
     }
 }
 

@@ -33,14 +33,21 @@ pub fn false_trips(
     seed: u64,
     until: Duration,
 ) -> usize {
-    openings(&run(settings, profile, traffic, seed, until), Duration::ZERO)
+    openings(
+        &run(settings, profile, traffic, seed, until),
+        Duration::ZERO,
+    )
 }
 
 fn openings(driver: &Driver, from: Duration) -> usize {
-    driver.log().iter().filter(|l| l.at >= from && l.transition.to == State::Open).count()
+    driver
+        .log()
+        .iter()
+        .filter(|l| l.at >= from && l.transition.to == State::Open)
+        .count()
 }
 
-/// A fault that begins at `onset`, watched for `watch`.
+/// A fault that begins within a sample's time of `onset`, watched for `watch`.
 #[derive(Debug, Clone, Copy)]
 pub struct DetectionTrial {
     pub onset: Duration,
@@ -73,18 +80,25 @@ impl Detection {
     }
 }
 
-/// Runs `traffic(seed)` for each seed until the breaker opens or the time is over.
+/// Seeds begin their fault at different phases of a sample.
+fn phase(seed: u64) -> Duration {
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    Duration::from_secs_f64(5.0 * (seed as f64 * GOLDEN).fract())
+}
+
+/// Runs `traffic(onset)` for each seed until the breaker opens or the time is over.
 pub fn measure_detection(
     settings: &BreakerSettings,
     profile: KeyProfile,
     trial: DetectionTrial,
-    traffic: impl Fn(u64) -> Traffic,
+    traffic: impl Fn(Duration) -> Traffic,
 ) -> Detection {
     let mut detection = Detection::default();
-    let until = trial.onset + trial.watch;
     for seed in 0..trial.seeds {
+        let onset = trial.onset + phase(seed);
+        let until = onset + trial.watch;
         let mut driver = Driver::new(settings, profile, seed);
-        for arrival in traffic(seed).generate(seed) {
+        for arrival in traffic(onset).generate(seed) {
             if arrival.at >= until || driver.state() == State::Open {
                 break;
             }
@@ -95,8 +109,8 @@ pub fn measure_detection(
         }
         match driver.log().iter().find(|l| l.transition.to == State::Open) {
             None => detection.missed += 1,
-            Some(logged) if logged.at < trial.onset => detection.early += 1,
-            Some(logged) => detection.delays.push(logged.at - trial.onset),
+            Some(logged) if logged.at < onset => detection.early += 1,
+            Some(logged) => detection.delays.push(logged.at - onset),
         }
     }
     detection.delays.sort_unstable();
@@ -118,6 +132,9 @@ impl Recovery {
             Some(l) if l.transition.to == State::Closed => Some(l.at),
             _ => None,
         };
-        Self { closed_at, openings: openings(driver, fault_from) }
+        Self {
+            closed_at,
+            openings: openings(driver, fault_from),
+        }
     }
 }

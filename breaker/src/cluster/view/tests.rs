@@ -21,12 +21,20 @@ fn record(instance: &str, incarnation: u64, epoch: u64, state: State) -> Instanc
 }
 
 fn states() -> impl Strategy<Value = State> {
-    prop::sample::select(vec![State::Closed, State::Open, State::HalfOpen, State::Ramp])
+    prop::sample::select(vec![
+        State::Closed,
+        State::Open,
+        State::HalfOpen,
+        State::Ramp,
+    ])
 }
 
 fn any_record() -> impl Strategy<Value = InstanceRecord> {
     (0..4u8, 0..3u64, 0..6u64, states(), 0..3u64).prop_map(|(who, inc, epoch, state, samples)| {
-        InstanceRecord { samples, ..record(&format!("i{who}"), inc, epoch, state) }
+        InstanceRecord {
+            samples,
+            ..record(&format!("i{who}"), inc, epoch, state)
+        }
     })
 }
 
@@ -45,7 +53,10 @@ fn a_remote_open_makes_cautious_until_it_expires() {
     view.merge(record("b", 1, 1, State::Open), now);
     assert_eq!(view.advice("din:1:home", "a", now), Advice::BeCautious);
     assert_eq!(view.advice("din:1:other", "a", now), Advice::Carry);
-    assert_eq!(view.advice("din:1:home", "a", now + Duration::from_secs(11)), Advice::Carry);
+    assert_eq!(
+        view.advice("din:1:home", "a", now + Duration::from_secs(11)),
+        Advice::Carry
+    );
 }
 
 #[test]
@@ -79,7 +90,10 @@ fn a_repeated_record_does_not_live_longer() {
     let mut view = ClusterView::default();
     view.merge(record("b", 1, 1, State::Open), now);
     assert!(!view.merge(record("b", 1, 1, State::Open), now + Duration::from_secs(9)));
-    assert_eq!(view.advice("din:1:home", "a", now + Duration::from_secs(11)), Advice::Carry);
+    assert_eq!(
+        view.advice("din:1:home", "a", now + Duration::from_secs(11)),
+        Advice::Carry
+    );
 }
 
 #[test]
