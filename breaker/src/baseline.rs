@@ -36,6 +36,15 @@ impl Baseline {
         }
     }
 
+    /// The best guess so far, also while learning.
+    pub(crate) fn provisional_us(&self) -> Option<f64> {
+        match *self {
+            Self::Known { p99_us } => Some(p99_us),
+            Self::Learning { samples: 0, .. } => None,
+            Self::Learning { sum_us, samples } => Some(sum_us / f64::from(samples)),
+        }
+    }
+
     /// Takes one judged sample of a clean, closed breaker.
     pub(crate) fn observe(&mut self, sample_us: f64, settings: &EvidenceSettings) {
         match self {

@@ -121,7 +121,7 @@ impl EvidenceBreaker {
             fast,
             slow,
             self.dispersion.inflation(),
-            self.baseline.p99_us(),
+            self.baseline.provisional_us(),
             s,
         );
         let limits = self.limits();

@@ -8,22 +8,61 @@ use crate::sim::trial::{Detection, DetectionTrial, measure_detection};
 use std::time::Duration;
 
 /// Healthy traffic before the fault.
-const WARM_S: f64 = 300.0;
+const WARM_S: f64 = 600.0;
+/// The same, where little has been learned yet.
+const SHORT_WARM_S: f64 = 120.0;
 
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = Vec::new();
+    let usual = Step {
+        rate_per_s: 100.0,
+        sigma: 1.0,
+        factor: 2.0,
+        warm_s: WARM_S,
+    };
     for (factor, bar) in [(2.0, Some("99 % in 30 s")), (4.0, None), (6.0, None)] {
         for sigma in [0.5, 1.0] {
             let name = format!("step {factor} x, 100/s, sigma {sigma}");
             checks.push(Check::new(name, bar, move |settings, effort| {
-                step(settings, 100.0, sigma, factor, effort.seeds)
+                step(
+                    settings,
+                    Step {
+                        sigma,
+                        factor,
+                        ..usual
+                    },
+                    effort.seeds,
+                )
             }));
         }
     }
     checks.push(Check::new(
         "step 2 x, 400/s, sigma 1",
         Some("99 % in 30 s"),
-        |settings, effort| step(settings, 400.0, 1.0, 2.0, effort.long_seeds),
+        move |settings, e| {
+            step(
+                settings,
+                Step {
+                    rate_per_s: 400.0,
+                    ..usual
+                },
+                e.long_seeds,
+            )
+        },
+    ));
+    checks.push(Check::new(
+        "step 2 x, 100/s, sigma 1, 2 minutes after start",
+        None,
+        move |s, e| {
+            step(
+                s,
+                Step {
+                    warm_s: SHORT_WARM_S,
+                    ..usual
+                },
+                e.seeds,
+            )
+        },
     ));
     for sigma in [0.5, 1.0] {
         let name = format!("ramp 10 % per 5 s, 100/s, sigma {sigma}");
@@ -53,14 +92,22 @@ fn healthy(rate_per_s: f64, sigma: f64) -> Traffic {
     Traffic::new(rate_per_s, Shape::LogNormal { sigma }, P99_MS)
 }
 
-fn step(
-    settings: &BreakerSettings,
+#[derive(Clone, Copy)]
+struct Step {
     rate_per_s: f64,
     sigma: f64,
     factor: f64,
-    seeds: u64,
-) -> Finding {
-    let seen = measure_detection(settings, profile(), trial(120.0, seeds), |onset| {
+    warm_s: f64,
+}
+
+fn step(settings: &BreakerSettings, step: Step, seeds: u64) -> Finding {
+    let Step {
+        rate_per_s,
+        sigma,
+        factor,
+        warm_s,
+    } = step;
+    let seen = measure_detection(settings, profile(), trial(warm_s, 120.0, seeds), |onset| {
         let at_s = onset.as_secs_f64();
         healthy(rate_per_s, sigma).with_level(Level::Step {
             at_s,
@@ -77,7 +124,7 @@ fn ramp(settings: &BreakerSettings, sigma: f64, effort: Effort) -> Finding {
     let seen = measure_detection(
         settings,
         profile(),
-        trial(300.0, effort.long_seeds),
+        trial(WARM_S, 300.0, effort.long_seeds),
         |onset| {
             healthy(100.0, sigma).with_level(Level::Ramp {
                 from_s: onset.as_secs_f64(),
@@ -92,7 +139,7 @@ fn total_failure(settings: &BreakerSettings, effort: Effort) -> Finding {
     let seen = measure_detection(
         settings,
         profile(),
-        trial(120.0, effort.long_seeds),
+        trial(WARM_S, 120.0, effort.long_seeds),
         |onset| {
             healthy(100.0, 1.0).with_fault(FaultSpan {
                 from_s: onset.as_secs_f64(),
