@@ -80,9 +80,9 @@ pub(super) fn checks() -> Vec<Check> {
     checks
 }
 
-fn trial(watch_s: f64, seeds: u64) -> DetectionTrial {
+fn trial(warm_s: f64, watch_s: f64, seeds: u64) -> DetectionTrial {
     DetectionTrial {
-        onset: secs(WARM_S),
+        onset: secs(warm_s),
         watch: secs(watch_s),
         seeds,
     }
