@@ -2,6 +2,7 @@
 
 mod actors;
 mod auth;
+mod breakers;
 mod config;
 mod metrics;
 
@@ -33,15 +34,28 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .wrap(from_fn(auth::bearer))
             .service(get("/metrics").route(web::get().to(metrics::metrics)))
             .service(get("/admin/actors").route(web::get().to(actors::list)))
+            .service(get("/admin/breakers").route(web::get().to(breakers::list)))
+            .service(
+                web::resource("/admin/breakers/{key}/{command}")
+                    .route(web::post().to(breakers::force))
+                    .default_service(web::to(only_post)),
+            )
             .service(get("/admin/config").route(web::get().to(config::show)))
             .default_service(web::to(not_found)),
     );
 }
 
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/config";
+    let paths = "/metrics, /admin/actors, /admin/breakers, /admin/config";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
+        "",
+    )
+}
+
+async fn only_post() -> HttpResponse {
+    respond::failed(
+        &Failure::new(ErrorCode::MethodNotAllowed, "changes are made by POST"),
         "",
     )
 }

@@ -75,7 +75,7 @@ impl Options {
             })?),
         };
         let file = self.config.as_deref().zip(text.as_deref());
-        load(file, &self.overrides()).map_err(Exit::configuration)
+        load(file, &self.overrides(), &crate::settings::problems).map_err(Exit::configuration)
     }
 
     fn overrides(&self) -> Vec<Override> {

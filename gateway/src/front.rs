@@ -12,8 +12,9 @@ use std::{
 };
 
 use actix::prelude::*;
+use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
 use common::{
-    Clock, Deadline, ErrorCode, RequestId,
+    Clock, Criticality, Deadline, ErrorCode, RequestId,
     config::{Scene, Settings},
     tensor::Tensor,
 };
@@ -22,7 +23,12 @@ use pool::{HostId, ModelRoute, Pool};
 use tokio::sync::oneshot;
 
 use crate::{
-    failure::Failure, features::FeatureStore, metrics::Metrics, phase::Phase, recommend::Plan,
+    admission::{Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
+    failure::Failure,
+    features::FeatureStore,
+    metrics::Metrics,
+    phase::Phase,
+    recommend::{LastLists, Plan},
 };
 
 /// What all fronts of a process share.
@@ -41,6 +47,10 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Distinguishes the ids this process makes from those of others.
     pub process: u64,
+    /// What fronts read before they ask a model.
+    pub directory: Arc<Directory>,
+    /// Takes the outcomes of what they asked.
+    pub breaker: Addr<BreakerActor>,
 }
 
 /// One worker thread's state.
@@ -52,6 +62,8 @@ pub struct Front {
     answered: Cell<u64>,
     failed: Cell<u64>,
     plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
+    gatekeeper: Gatekeeper,
+    last_lists: LastLists,
 }
 
 type PlanResult = Result<Rc<Plan>, Failure>;
@@ -63,7 +75,20 @@ impl Front {
     /// The front of the thread that hosts `host`'s actors.
     #[must_use]
     pub fn new(shared: Arc<Shared>, host: HostId) -> Self {
+        let settings = &shared.settings;
+        let profile = KeyProfile {
+            deadline: settings.limits.deadline.0,
+            slo: settings.breaker.slo.0,
+            release_p99: None,
+        };
+        let limiter = LimiterSettings {
+            target: settings.admission.queue_delay.0,
+            window: settings.admission.queue_delay_window.0,
+            most: settings.models.queue,
+        };
         Self {
+            gatekeeper: Gatekeeper::new(Arc::clone(&shared.directory), profile, limiter),
+            last_lists: LastLists::default(),
             shared,
             host,
             sequence: Cell::new(0),
@@ -96,6 +121,30 @@ impl Front {
     #[must_use]
     pub fn store(&self) -> &dyn FeatureStore {
         &*self.shared.store
+    }
+
+    /// Decides who gets in on this thread.
+    #[must_use]
+    pub fn gatekeeper(&self) -> &Gatekeeper {
+        &self.gatekeeper
+    }
+
+    /// The last good lists of this thread's users.
+    #[must_use]
+    pub fn last_lists(&self) -> &LastLists {
+        &self.last_lists
+    }
+
+    /// Sends the outcomes that are due to the breaker. One that is behind costs samples, never a
+    /// request: they wait, within bounds, for the next try.
+    pub fn hand_over_outcomes(&self) {
+        let Some(outcomes) = self.gatekeeper.due_outcomes(self.now()) else {
+            return;
+        };
+        match self.shared.breaker.try_send(ObserveOutcomes(outcomes)) {
+            Err(SendError::Full(refused)) => self.gatekeeper.put_back(refused.0),
+            Ok(()) | Err(SendError::Closed(_)) => {}
+        }
     }
 
     /// The caller's id where it sent a usable one, else a new one.
@@ -155,6 +204,7 @@ impl Front {
         inputs: Vec<Option<Tensor>>,
         rows: Rows,
         deadline: Deadline,
+        criticality: Criticality,
     ) -> Result<InferReply, Failure> {
         let (reply, answer) = oneshot::channel();
         let spread = usize::try_from(self.sequence.get()).unwrap_or(0);
@@ -168,6 +218,7 @@ impl Front {
             inputs,
             rows,
             deadline,
+            criticality,
             sent_at: self.now(),
             reply,
         };
@@ -240,6 +291,8 @@ pub struct FrontSnapshot {
     pub answered: u64,
     /// Requests answered with an error.
     pub failed: u64,
+    /// What it lets in, by model and scene.
+    pub admission: Vec<LaneSnapshot>,
 }
 
 /// The mailbox of a front.
@@ -247,6 +300,11 @@ pub struct FrontActor(pub Rc<Front>);
 
 impl Actor for FrontActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // What a quiet thread has gathered must not wait for its next request.
+        ctx.run_interval(OUTCOME_WAIT, |actor, _| actor.0.hand_over_outcomes());
+    }
 }
 
 impl Handler<ObserveFront> for FrontActor {
@@ -259,6 +317,7 @@ impl Handler<ObserveFront> for FrontActor {
             in_flight: front.in_flight.get(),
             answered: front.answered.get(),
             failed: front.failed.get(),
+            admission: front.gatekeeper.snapshot(),
         }
     }
 }

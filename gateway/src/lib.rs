@@ -18,5 +18,7 @@ mod phase;
 mod protocols;
 mod recommend;
 mod respond;
+mod secret;
+mod settings;
 
 pub use logging::install as install_logging;

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     batch::{BatchQueue, Dropped, Entry, Job},
+    codel::CodelSettings,
     gather::join,
     messages::{
         ActorId, Drain, Drained, Infer, InferFailure, InferReply, Install, Observe, Park, RunTimes,
@@ -39,6 +40,8 @@ pub struct Options {
     pub version: ModelVersion,
     /// Most requests that wait.
     pub queue: usize,
+    /// When a queue counts as standing.
+    pub codel: CodelSettings,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who replaces a lost session.
@@ -67,7 +70,7 @@ impl InferenceActor {
     /// An actor that waits for its session.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let queue = BatchQueue::new(options.queue);
+        let queue = BatchQueue::new(options.queue, options.codel);
         Self {
             options,
             session: None,
@@ -104,6 +107,11 @@ impl InferenceActor {
         for (waiting, why) in dropped {
             match why {
                 Dropped::Abandoned => self.stats.abandoned += 1,
+                Dropped::Shed => {
+                    self.stats.shed += 1;
+                    let message = "the queue stands, and the request waited too long in it";
+                    refuse(waiting.infer, ErrorCode::Overloaded, message);
+                }
                 Dropped::Expired => {
                     self.stats.expired += 1;
                     let message = "the deadline passed while the request waited for the model";
@@ -132,6 +140,7 @@ impl InferenceActor {
             .clock
             .now()
             .saturating_duration_since(ran.begin + ran.gather + ran.run);
+        let batch_requests = batch.len();
         for (index, (waiting, outputs)) in batch.into_iter().zip(answers).enumerate() {
             let queue = ran.begin.saturating_duration_since(waiting.infer.sent_at);
             let batch = ran.gather + splitting;
@@ -140,6 +149,8 @@ impl InferenceActor {
                 batch,
                 run: ran.run,
                 batch_rows: rows,
+                batch_requests,
+                batch_id: self.stats.run_number(),
                 leads_batch: index == 0,
             };
             self.answer(waiting.infer, outputs, times);
@@ -183,6 +194,8 @@ impl InferenceActor {
         let mut times = waiting.times;
         times.batch += self.options.clock.now() - joining;
         times.batch_rows = rows.len();
+        times.batch_requests = 1;
+        times.batch_id = self.stats.run_number();
         times.leads_batch = true;
         self.answer(waiting.infer, outputs, times);
     }
@@ -199,6 +212,7 @@ impl InferenceActor {
         match outcome {
             Ok(Ok(outputs)) => {
                 self.stats.ran(took, rows);
+                self.queue.ran(took);
                 return Some(outputs);
             }
             Ok(Err(error)) => self.fail(std::mem::take(batch), &error),
@@ -210,7 +224,11 @@ impl InferenceActor {
     fn answer(&mut self, infer: Infer, outputs: Vec<Tensor>, times: RunTimes) {
         match infer.reply.send(Ok(InferReply { outputs, times })) {
             Ok(()) => self.stats.answered += 1,
-            Err(_) => self.stats.abandoned += 1,
+            Err(_) => {
+                self.stats.abandoned += 1;
+                self.stats.wasted_run +=
+                    times.run / u32::try_from(times.batch_requests.max(1)).unwrap_or(1);
+            }
         }
     }
 
@@ -221,17 +239,32 @@ impl InferenceActor {
             RunError::Failed(_) => ErrorCode::EngineFailed,
             RunError::Terminated => ErrorCode::Deadline,
         };
+        let batch_id = Some(self.stats.run_number());
         for waiting in batch {
-            refuse(waiting.infer, code, error.to_string());
+            refuse_with(
+                waiting.infer,
+                InferFailure {
+                    batch_id,
+                    ..InferFailure::new(code, error.to_string())
+                },
+            );
         }
     }
 
     fn panicked(&mut self, batch: Vec<Waiting>, message: String, ctx: &mut Context<Self>) {
         let at = self.options.clock.wall();
         self.stats.panicked(&message, at);
+        let batch_id = Some(self.stats.run_number());
         for waiting in batch {
             let told = format!("the engine panicked on this batch: {message}");
-            refuse(waiting.infer, ErrorCode::EnginePanicked, told);
+            let failure = InferFailure::new(ErrorCode::EnginePanicked, told);
+            refuse_with(
+                waiting.infer,
+                InferFailure {
+                    batch_id,
+                    ..failure
+                },
+            );
         }
         // What a panic left inside the session is unknown; so is what its destructor does.
         let lost = self.session.take();
@@ -272,8 +305,12 @@ impl InferenceActor {
 }
 
 fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
+    refuse_with(infer, InferFailure::new(code, message));
+}
+
+fn refuse_with(infer: Infer, failure: InferFailure) {
     // A caller that has gone needs no answer.
-    let _ = infer.reply.send(Err(InferFailure::new(code, message)));
+    let _ = infer.reply.send(Err(failure));
 }
 
 impl Actor for InferenceActor {
@@ -405,6 +442,8 @@ impl Handler<Observe> for InferenceActor {
             expired: stats.expired,
             abandoned: stats.abandoned,
             refused: stats.refused,
+            shed: stats.shed,
+            wasted_run_us: u64::try_from(stats.wasted_run.as_micros()).unwrap_or(u64::MAX),
             run_p50_us: stats.run_quantile_us(0.5),
             run_p99_us: stats.run_quantile_us(0.99),
             last_panic: stats.last_panic.clone(),

@@ -9,6 +9,7 @@
 
 mod actor;
 mod batch;
+mod codel;
 mod engine;
 mod gather;
 mod messages;
@@ -20,6 +21,7 @@ mod validate;
 mod warmup;
 
 pub use actor::{InferenceActor, Options};
+pub use codel::CodelSettings;
 pub use engine::{
     Declared, FakeEngine, FakeSettings, HangMode, LibraryError, OptimizationLevel, OrtEngine,
     OrtLibrary, OrtSettings,

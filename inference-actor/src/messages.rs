@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix::Message;
-use common::{Deadline, ErrorCode, tensor::Tensor};
+use common::{Criticality, Deadline, ErrorCode, tensor::Tensor};
 use tokio::sync::oneshot;
 
 use crate::{runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
@@ -32,6 +32,8 @@ pub struct Infer {
     pub rows: Rows,
     /// After this the answer is of no use.
     pub deadline: Deadline,
+    /// How much it matters when not all can be run.
+    pub criticality: Criticality,
     /// When it was handed to the mailbox.
     pub sent_at: Instant,
     /// Where the answer goes.
@@ -61,6 +63,10 @@ pub struct RunTimes {
     pub run: Duration,
     /// Candidate rows of the run it shared; of the last one where it was split.
     pub batch_rows: usize,
+    /// Requests that shared it.
+    pub batch_requests: usize,
+    /// Which run of the actor it was.
+    pub batch_id: u64,
     /// Whether this answer stands for its run: one of a batch does, so that runs can be counted.
     pub leads_batch: bool,
 }
@@ -73,6 +79,9 @@ pub struct InferFailure {
     pub code: ErrorCode,
     /// What to tell the caller.
     pub message: String,
+    /// The run it failed in, if it got that far: one run that fails is one failure of the model,
+    /// however many requests it carried.
+    pub batch_id: Option<u64>,
 }
 
 impl InferFailure {
@@ -80,6 +89,7 @@ impl InferFailure {
         Self {
             code,
             message: message.into(),
+            batch_id: None,
         }
     }
 }

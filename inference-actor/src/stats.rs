@@ -64,6 +64,10 @@ pub struct ActorSnapshot {
     pub abandoned: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
+    /// Entries shed from a standing queue.
+    pub shed: u64,
+    /// Engine time spent on answers that nobody waited for any more.
+    pub wasted_run_us: u64,
     /// Median of the last 100 run times.
     pub run_p50_us: u64,
     /// Their 99th percentile.
@@ -87,6 +91,8 @@ pub(crate) struct Stats {
     pub(crate) expired: u64,
     pub(crate) abandoned: u64,
     pub(crate) refused: u64,
+    pub(crate) shed: u64,
+    pub(crate) wasted_run: Duration,
     pub(crate) last_panic: Option<LastPanic>,
     recent: VecDeque<Duration>,
 }
@@ -100,6 +106,11 @@ impl Stats {
             self.recent.pop_front();
         }
         self.recent.push_back(took);
+    }
+
+    /// How many runs there were, however they ended; the number of the last one.
+    pub(crate) fn run_number(&self) -> u64 {
+        self.runs + self.errors + self.panics
     }
 
     pub(crate) fn panicked(&mut self, message: &str, at: SystemTime) {

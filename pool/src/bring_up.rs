@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use common::Clock;
-use inference_actor::{ActorId, Install, ModelSpec, Options, RunnerLost};
+use inference_actor::{ActorId, CodelSettings, Install, ModelSpec, Options, RunnerLost};
 
 use crate::{
     host::{HostId, StartActor, Started, WorkerHost},
@@ -18,6 +18,7 @@ pub(crate) struct Context {
     pub(crate) loader: Loader,
     pub(crate) load_timeout: Duration,
     pub(crate) queue: usize,
+    pub(crate) codel: CodelSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) supervisor: Recipient<RunnerLost>,
     pub(crate) hosts: Vec<(HostId, Addr<WorkerHost>)>,
@@ -66,6 +67,7 @@ async fn actors(
             model: source.name.clone(),
             version: source.version,
             queue: context.queue,
+            codel: context.codel,
             clock: Arc::clone(&context.clock),
             supervisor: context.supervisor.clone(),
         };

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use common::{Clock, ModelName};
-use inference_actor::{ActorId, InferenceActor, Install, Park, RunnerLost};
+use inference_actor::{ActorId, CodelSettings, InferenceActor, Install, Park, RunnerLost};
 
 use crate::{
     bring_up::{Context as BringUpContext, Placed, place},
@@ -27,6 +27,8 @@ pub struct PoolOptions {
     pub policy: Policy,
     /// Most requests one actor holds.
     pub queue: usize,
+    /// When an actor's queue counts as standing.
+    pub codel: CodelSettings,
     /// A load that takes longer has failed.
     pub load_timeout: Duration,
     /// Makes sessions.
@@ -246,6 +248,7 @@ impl Handler<BringUp> for PoolActor {
             loader: self.options.loader.clone(),
             load_timeout: self.options.load_timeout,
             queue: self.options.queue,
+            codel: self.options.codel,
             clock: Arc::clone(&self.options.clock),
             supervisor: ctx.address().recipient(),
             hosts: request.hosts,

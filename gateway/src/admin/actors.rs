@@ -88,7 +88,7 @@ pub(super) async fn snapshots(state: &State) -> Vec<(String, Option<ActorSnapsho
     join_all(asked).await
 }
 
-async fn patiently<T, E>(answer: impl Future<Output = Result<T, E>>) -> Option<T> {
+pub(super) async fn patiently<T, E>(answer: impl Future<Output = Result<T, E>>) -> Option<T> {
     tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
 }
 

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use actix::{Actor, Addr};
+use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
-use inference_actor::OrtLibrary;
+use inference_actor::{CodelSettings, OrtLibrary};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
@@ -38,10 +40,14 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         |listener: &std::net::TcpListener| listener.local_addr().map_err(Exit::unavailable);
     let (http_address, admin_address) = (address(&http)?, address(&admin)?);
 
+    let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
+    let (directory, breaker) = breaker(&settings, &clock, &metrics);
     let shared = Arc::new(Shared {
         pool: Pool::start(pool_options(&settings, library, &clock)),
         store: Arc::new(store),
-        metrics: Arc::new(Metrics::new().map_err(Exit::unavailable)?),
+        metrics,
+        directory,
+        breaker,
         phase: Arc::new(Phase::default()),
         clock,
         process: fastrand::u64(..) >> 16,
@@ -79,6 +85,33 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     }
 }
 
+/// How late an opening, a probe phase or a ramp step may be.
+const BREAKER_TICK: Duration = Duration::from_millis(100);
+
+/// Starts the breaker's actor on this thread; fronts read its directory and send it outcomes.
+fn breaker(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> (Arc<Directory>, Addr<BreakerActor>) {
+    let rules = crate::settings::breaker(settings);
+    let registry = Registry::new(
+        &rules,
+        settings.limits.deadline.0,
+        fastrand::u64(..),
+        clock.now(),
+    );
+    let directory = registry.directory();
+    let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
+    let options = BreakerActorOptions {
+        registry,
+        clock: Box::new(move || clock.now()),
+        tick: BREAKER_TICK,
+        on_change: Box::new(move |change| metrics.transition(change)),
+    };
+    (directory, BreakerActor::new(options).start())
+}
+
 fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>) -> PoolOptions {
     let supervision = &settings.supervision;
     PoolOptions {
@@ -89,6 +122,10 @@ fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>
             park_after: supervision.park_after,
         },
         queue: settings.models.queue,
+        codel: CodelSettings {
+            target: settings.admission.standing_target.0,
+            interval: settings.admission.standing_interval.0,
+        },
         load_timeout: settings.models.load_timeout.0,
         loader: Loader::new(library, Arc::clone(clock)),
         clock: Arc::clone(clock),

@@ -43,12 +43,7 @@ pub fn inputs(
     let asked = &*request;
     let mut fill = |record: Option<UserRecord<'_>>| {
         if let Some(record) = record.filter(|_| looks_at_history(asked)) {
-            let slots = record
-                .history()
-                .filter_map(|(index, _)| catalogue.slot_of_index(index));
-            slots.for_each(|slot| {
-                seen.insert(slot);
-            });
+            see(catalogue, record, &mut seen);
         }
         filled = Some(per_request(
             spec,
@@ -81,6 +76,31 @@ pub fn inputs(
         unknown,
         inputs,
     })
+}
+
+/// Only the candidates of a request: what a fallback ranks.
+pub fn candidates(
+    front: &Front,
+    request: &mut Recommend,
+    scene: &Scene,
+) -> Result<(Vec<u32>, usize), Failure> {
+    let catalogue = front.store().catalogue();
+    let mut seen = SlotSet::new(catalogue.len());
+    if looks_at_history(request) {
+        front.store().user(&request.user_id, &mut |record| {
+            see(catalogue, record, &mut seen)
+        })?;
+    }
+    Ok(choose(catalogue, request, scene, &seen))
+}
+
+fn see(catalogue: &Catalogue, record: UserRecord<'_>, seen: &mut SlotSet) {
+    let slots = record
+        .history()
+        .filter_map(|(index, _)| catalogue.slot_of_index(index));
+    slots.for_each(|slot| {
+        seen.insert(slot);
+    });
 }
 
 fn per_request(spec: &ModelSpec, plan: &Plan, row: &Row<'_>) -> Vec<Option<Tensor>> {

@@ -60,6 +60,7 @@ mod tests {
             model: "m".parse().unwrap(),
             candidates,
             pool,
+            fallback: common::config::Fallback::None,
         }
     }
 

@@ -9,11 +9,11 @@ use actix_web::{
 use common::RequestId;
 
 use crate::{
-    admission::{BodyLimits, deadline, read_body, require_json},
+    admission::{BodyLimits, criticality, deadline, read_body, require_json},
     failure::Failure,
     front::Front,
     metrics::Protocol,
-    recommend::{Answer, ParseLimits, Recommend, recommend},
+    recommend::{Answer, Envelope, ParseLimits, Recommend, recommend},
     respond,
 };
 
@@ -32,11 +32,19 @@ pub(super) async fn item(
     let result = answer(&request, payload, &front, &id, start).await;
     let failure = result.as_ref().err().map(|failure| failure.code);
     front.count(failure);
+    front.hand_over_outcomes();
     let metrics = &front.shared().metrics;
     metrics.answered(Protocol::Rest, failure, (front.now() - start).as_secs_f64());
     match result {
-        Ok(Answer { body, times }) => {
+        Ok(Answer {
+            body,
+            times,
+            degraded,
+        }) => {
             metrics.phases(&times);
+            if let Some(code) = degraded {
+                metrics.degraded(code);
+            }
             respond::json(body, id.as_str())
         }
         Err(failure) => {
@@ -56,6 +64,7 @@ async fn answer(
     let shared = front.shared();
     let settings = &shared.settings;
     let by_header = deadline(start, request.headers(), settings.limits.deadline.0)?;
+    let criticality = criticality(request.headers(), &settings.admission.priority_key)?;
     require_json(request)?;
     let limits = BodyLimits {
         most: settings.limits.recommend_body,
@@ -75,5 +84,12 @@ async fn answer(
         None => by_header,
     };
     let parse = front.now() - parsing;
-    recommend(front, asked, id, deadline, parse).await
+    let envelope = Envelope {
+        id,
+        arrived: start,
+        deadline,
+        criticality,
+        parse,
+    };
+    recommend(front, asked, envelope).await
 }
