@@ -5,10 +5,13 @@
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use common::tensor::{DType, DataView, Shape, Tensor, TensorView};
+use common::{
+    Clock,
+    tensor::{DType, DataView, Shape, Tensor, TensorView},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -44,6 +47,12 @@ pub struct FakeSettings {
     pub hang: Duration,
     /// Whether a hang can be ended.
     pub hang_mode: HangMode,
+    /// From this long after the model was loaded, runs take `slow_factor` times as long.
+    pub slow_from: Duration,
+    /// For this long; zero for never.
+    pub slow_for: Duration,
+    /// How much longer.
+    pub slow_factor: u32,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +68,8 @@ pub struct FakeEngine {
     /// Shared by all instances of a model, so that "every 50th" is one count.
     runs: Arc<std::sync::atomic::AtomicU64>,
     stop: Arc<Stop>,
+    clock: Arc<dyn Clock>,
+    loaded: Instant,
 }
 
 impl FakeEngine {
@@ -68,12 +79,30 @@ impl FakeEngine {
         spec: Arc<ModelSpec>,
         settings: FakeSettings,
         runs: Arc<std::sync::atomic::AtomicU64>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             spec,
             settings,
             runs,
             stop: Arc::default(),
+            loaded: clock.now(),
+            clock,
+        }
+    }
+
+    fn slowness(&self) -> u32 {
+        let FakeSettings {
+            slow_from,
+            slow_for,
+            slow_factor,
+            ..
+        } = self.settings;
+        let age = self.clock.now().saturating_duration_since(self.loaded);
+        if age >= slow_from && age < slow_from + slow_for {
+            slow_factor.max(1)
+        } else {
+            1
         }
     }
 
@@ -134,7 +163,7 @@ impl ModelRunner for FakeEngine {
         let requests = rows(Role::Request).unwrap_or(1);
         let candidates = rows(Role::Candidate).unwrap_or(requests);
         let per_row = self.settings.latency_per_row * u32::try_from(candidates).unwrap_or(u32::MAX);
-        self.wait(self.settings.latency + per_row, true)?;
+        self.wait((self.settings.latency + per_row) * self.slowness(), true)?;
         if every(self.settings.error_every) {
             return Err(RunError::Failed(format!(
                 "the drill engine fails run {run}, as configured"

@@ -116,6 +116,9 @@ struct Drill {
     hang_every: u64,
     hang: Option<Span>,
     hang_mode: HangMode,
+    slow_from: Option<Span>,
+    slow_for: Option<Span>,
+    slow_factor: u32,
 }
 
 /// What `model.toml` says; without one, a model is served as it is and never batched.
@@ -173,6 +176,9 @@ impl Manifest {
             hang_every: drill.hang_every,
             hang: time(drill.hang),
             hang_mode: drill.hang_mode,
+            slow_from: time(drill.slow_from),
+            slow_for: time(drill.slow_for),
+            slow_factor: drill.slow_factor,
         }
     }
 
