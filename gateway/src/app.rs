@@ -19,6 +19,7 @@ use crate::{
     admin,
     front::{Front, FrontActor, Shared},
     protocols::rest,
+    recommend::Desk,
 };
 
 /// A worker thread that has started.
@@ -66,6 +67,7 @@ pub fn data_server(
             );
         }
         App::new()
+            .app_data(Data::new(Desk::new(Rc::clone(&front))))
             .app_data(Data::new(front))
             .configure(rest::configure)
     };

@@ -4,12 +4,7 @@
 //! an `.await`. [`FrontActor`] is the same state's mailbox, for other threads. Its mailbox stays at
 //! the default of 16: only admin talks to it, and waits for room. It runs no engine code.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
-    time::Instant,
-};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Instant};
 
 use actix::prelude::*;
 use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
@@ -18,7 +13,7 @@ use common::{
     config::{Scene, Settings},
     tensor::Tensor,
 };
-use inference_actor::{Infer, InferReply, ModelSpec, Rows};
+use inference_actor::{Infer, InferReply, Rows};
 use pool::{HostId, ModelRoute, Pool};
 use tokio::sync::oneshot;
 
@@ -28,7 +23,6 @@ use crate::{
     features::FeatureStore,
     metrics::Metrics,
     phase::Phase,
-    recommend::{LastLists, Plan},
 };
 
 /// What all fronts of a process share.
@@ -61,15 +55,8 @@ pub struct Front {
     in_flight: Cell<usize>,
     answered: Cell<u64>,
     failed: Cell<u64>,
-    plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
     gatekeeper: Gatekeeper,
-    last_lists: LastLists,
 }
-
-type PlanResult = Result<Rc<Plan>, Failure>;
-
-/// Most models whose plans a thread keeps; beyond, the oldest goes.
-const MOST_PLANS: usize = 64;
 
 impl Front {
     /// The front of the thread that hosts `host`'s actors.
@@ -88,14 +75,12 @@ impl Front {
         };
         Self {
             gatekeeper: Gatekeeper::new(Arc::clone(&shared.directory), profile, limiter),
-            last_lists: LastLists::default(),
             shared,
             host,
             sequence: Cell::new(0),
             in_flight: Cell::new(0),
             answered: Cell::new(0),
             failed: Cell::new(0),
-            plans: RefCell::default(),
         }
     }
 
@@ -127,12 +112,6 @@ impl Front {
     #[must_use]
     pub fn gatekeeper(&self) -> &Gatekeeper {
         &self.gatekeeper
-    }
-
-    /// The last good lists of this thread's users.
-    #[must_use]
-    pub fn last_lists(&self) -> &LastLists {
-        &self.last_lists
     }
 
     /// Sends the outcomes that are due to the breaker. One that is behind costs samples, never a
@@ -175,26 +154,6 @@ impl Front {
                 "scene `{asked}` is not configured; there are: {known}"
             ))
         })
-    }
-
-    /// How a model's inputs are filled; worked out at its first request.
-    pub fn plan(&self, spec: &Arc<ModelSpec>) -> PlanResult {
-        let known = |(of, _): &&(Arc<ModelSpec>, PlanResult)| Arc::ptr_eq(of, spec);
-        if let Some((_, plan)) = self.plans.borrow().iter().find(known) {
-            return plan.clone();
-        }
-        let plan = Plan::of(spec, self.store().profile_features())
-            .map(Rc::new)
-            .map_err(|reason| {
-                let message = format!("model `{}` cannot rank: {reason}", spec.name);
-                Failure::new(ErrorCode::ModelUnavailable, message)
-            });
-        let mut plans = self.plans.borrow_mut();
-        if plans.len() >= MOST_PLANS {
-            drop(plans.remove(0));
-        }
-        plans.push((Arc::clone(spec), plan.clone()));
-        plan
     }
 
     /// Asks an actor of the model and waits for the one answer, at most until the deadline.

@@ -20,5 +20,6 @@ mod recommend;
 mod respond;
 mod secret;
 mod settings;
+mod timing;
 
 pub use logging::install as install_logging;

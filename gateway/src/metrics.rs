@@ -171,7 +171,7 @@ impl Metrics {
     }
 
     /// Where the time of an answered request went.
-    pub fn phases(&self, times: &crate::recommend::Times) {
+    pub fn phases(&self, times: &crate::timing::Times) {
         self.parse.observe(times.parse.as_secs_f64());
         self.features.observe(times.features.as_secs_f64());
         self.encode.observe(times.encode.as_secs_f64());

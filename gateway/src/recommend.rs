@@ -9,6 +9,7 @@
 mod answer;
 mod assemble;
 mod candidates;
+mod desk;
 mod fallback;
 mod plan;
 mod rank;
@@ -24,29 +25,15 @@ use common::{
     config::{Fallback, Scene},
     tensor::Tensor,
 };
-use inference_actor::{ModelSpec, OutputRole, RunTimes, validate};
+use inference_actor::{ModelSpec, OutputRole, validate};
 use pool::{ModelRoute, ModelStatus};
 
 use self::{answer::AnswerParts, candidates::Selection, rank::Ranked};
 pub use self::{
-    fallback::LastLists,
-    plan::Plan,
+    desk::Desk,
     request::{ParseLimits, Recommend},
 };
-use crate::{admission::Applicant, failure::Failure, front::Front};
-
-/// Where the time of one request went.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Times {
-    /// Reading and parsing the body.
-    pub parse: Duration,
-    /// Features, candidates and tensors.
-    pub features: Duration,
-    /// What the actor reports.
-    pub run: RunTimes,
-    /// Ranking and writing the items.
-    pub encode: Duration,
-}
+use crate::{admission::Applicant, failure::Failure, front::Front, timing::Times};
 
 /// A finished answer.
 pub struct Answer {
@@ -92,10 +79,11 @@ struct RankedList {
 
 /// Answers one request.
 pub async fn recommend(
-    front: &Front,
+    desk: &Desk,
     request: Recommend,
     envelope: Envelope<'_>,
 ) -> Result<Answer, Failure> {
+    let front = desk.front();
     if envelope.deadline.expired(front.now()) {
         return Err(Failure::new(
             ErrorCode::Deadline,
@@ -127,16 +115,17 @@ pub async fn recommend(
         parse: envelope.parse,
         ..Times::default()
     };
-    let list = match ask(front, &mut job, &mut times).await {
+    let list = match ask(desk, &mut job, &mut times).await {
         Ok(list) => list,
-        Err(failure) => degrade(front, &mut job, failure)?,
+        Err(failure) => degrade(desk, &mut job, failure)?,
     };
     Ok(write(front, &job, &list, times))
 }
 
 /// Ranks with the model, if it may be asked.
-async fn ask(front: &Front, job: &mut Job<'_>, times: &mut Times) -> Result<RankedList, Failure> {
-    let plan = front.plan(&job.spec)?;
+async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<RankedList, Failure> {
+    let front = desk.front();
+    let plan = desk.plan(&job.spec)?;
     let Envelope {
         arrived,
         deadline,
@@ -198,8 +187,7 @@ async fn ask(front: &Front, job: &mut Job<'_>, times: &mut Times) -> Result<Rank
         job.request.top_k,
     );
     if job.scene.fallback == Fallback::LastList {
-        front
-            .last_lists()
+        desk.last_lists()
             .keep(&job.request.user_id, job.scene_name, &best, ended);
     }
     times.encode = front.now() - ended;
@@ -211,7 +199,8 @@ async fn ask(front: &Front, job: &mut Job<'_>, times: &mut Times) -> Result<Rank
 }
 
 /// Answers without the model where the scene allows it and we are the reason it was not asked.
-fn degrade(front: &Front, job: &mut Job<'_>, failure: Failure) -> Result<RankedList, Failure> {
+fn degrade(desk: &Desk, job: &mut Job<'_>, failure: Failure) -> Result<RankedList, Failure> {
+    let front = desk.front();
     let shed = matches!(failure.code, ErrorCode::Overloaded | ErrorCode::BreakerOpen);
     if !shed || job.scene.fallback == Fallback::None {
         return Err(failure);
@@ -219,7 +208,7 @@ fn degrade(front: &Front, job: &mut Job<'_>, failure: Failure) -> Result<RankedL
     let degraded = Some(failure.code);
     let request = &job.request;
     if job.scene.fallback == Fallback::LastList && request.candidates.is_none() {
-        let lists = front.last_lists();
+        let lists = desk.last_lists();
         if let Some(best) = lists.find(&request.user_id, job.scene_name, request.top_k, front.now())
         {
             return Ok(RankedList {

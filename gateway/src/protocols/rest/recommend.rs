@@ -1,6 +1,6 @@
 //! `POST /v2/recommend/item`.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -11,17 +11,13 @@ use common::RequestId;
 use crate::{
     admission::{BodyLimits, criticality, deadline, read_body, require_json},
     failure::Failure,
-    front::Front,
     metrics::Protocol,
-    recommend::{Answer, Envelope, ParseLimits, Recommend, recommend},
+    recommend::{Answer, Desk, Envelope, ParseLimits, Recommend, recommend},
     respond,
 };
 
-pub(super) async fn item(
-    request: HttpRequest,
-    payload: Payload,
-    front: Data<Rc<Front>>,
-) -> HttpResponse {
+pub(super) async fn item(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> HttpResponse {
+    let front = desk.front();
     let start = front.now();
     let _in_flight = front.begin();
     let given = request
@@ -29,7 +25,7 @@ pub(super) async fn item(
         .get(respond::REQUEST_ID)
         .and_then(|v| v.to_str().ok());
     let id = front.request_id(given);
-    let result = answer(&request, payload, &front, &id, start).await;
+    let result = answer(&request, payload, &desk, &id, start).await;
     let failure = result.as_ref().err().map(|failure| failure.code);
     front.count(failure);
     front.hand_over_outcomes();
@@ -57,10 +53,11 @@ pub(super) async fn item(
 async fn answer(
     request: &HttpRequest,
     payload: Payload,
-    front: &Front,
+    desk: &Desk,
     id: &RequestId,
     start: std::time::Instant,
 ) -> Result<Answer, Failure> {
+    let front = desk.front();
     let shared = front.shared();
     let settings = &shared.settings;
     let by_header = deadline(start, request.headers(), settings.limits.deadline.0)?;
@@ -91,5 +88,5 @@ async fn answer(
         criticality,
         parse,
     };
-    recommend(front, asked, envelope).await
+    recommend(desk, asked, envelope).await
 }
