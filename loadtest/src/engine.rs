@@ -36,8 +36,6 @@ const BATCH: usize = 256;
 /// A request ready to go.
 #[derive(Debug)]
 pub struct Job {
-    /// Its place in the schedule.
-    pub index: u64,
     /// When it is due.
     pub due: Duration,
     /// Its body.
@@ -74,11 +72,6 @@ impl Gate {
     pub fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
-
-    /// How many are in flight.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
-    }
 }
 
 /// Someone who wants to see every finished request while the run goes on.
@@ -112,7 +105,7 @@ struct Shared {
 }
 
 impl Shared {
-    async fn send(&self, index: u64, due: Duration, body: Bytes) {
+    async fn send(&self, due: Duration, body: Bytes) {
         let progress = Progress::default();
         let answer = timeout(self.timeout, self.client.exchange(body, &progress)).await;
         let done = self.clock.now();
@@ -128,7 +121,6 @@ impl Shared {
         };
         let sent = progress.sent.get().unwrap_or(done);
         let sample = Sample {
-            index,
             due,
             sent,
             done,
@@ -178,11 +170,11 @@ impl Engine {
         let live = spawn_local(tell(Rc::clone(&shared), board));
         let mut jobs = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut jobs, BATCH).await > 0 {
-            for Job { index, due, body } in jobs.drain(..) {
+            for Job { due, body } in jobs.drain(..) {
                 shared.pending.set(shared.pending.get() + 1);
                 let (shared, gate) = (Rc::clone(&shared), Arc::clone(&gate));
                 spawn_local(async move {
-                    shared.send(index, due, body).await;
+                    shared.send(due, body).await;
                     gate.leave();
                     shared.finish_one();
                 });
@@ -211,14 +203,14 @@ impl Engine {
             let stop = Arc::clone(&stop);
             spawn_local(async move {
                 while shared.clock.now() < end && !stop.load(Ordering::Relaxed) {
-                    let (index, body) = {
+                    let body = {
                         let (bodies, next) = &mut *source.borrow_mut();
                         *next += 1;
-                        (*next - 1, bodies.body(*next - 1))
+                        bodies.body(*next - 1)
                     };
                     let due = shared.clock.now();
                     shared.recorder.borrow_mut().scheduled(due);
-                    shared.send(index, due, body).await;
+                    shared.send(due, body).await;
                 }
                 shared.finish_one();
             });

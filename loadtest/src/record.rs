@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use hist::{Hist, HistError, Quantiles};
+pub use hist::{Hist, Quantiles};
 pub use recorder::{Layout, Recorder};
 pub use second::Second;
 
@@ -66,8 +66,6 @@ impl ErrorKind {
 /// One finished request.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Its place in the schedule.
-    pub index: u64,
     /// When it was due.
     pub due: Duration,
     /// When the generator acted on it: wrote its first byte, or began the connection it needs.

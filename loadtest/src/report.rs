@@ -1,7 +1,10 @@
 //! A run as a document: the JSON that everything else is made from, and its other forms.
 
 mod csv;
+mod html;
 mod machine;
+mod plots;
+mod svg;
 mod text;
 
 use std::collections::BTreeMap;
@@ -10,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock,
+    metrics::ServerMetrics,
     record::{Hist, Quantiles, Recording, Second},
     run::{Load, RunOutput, RunPlan},
     threshold::{Metric, Threshold, Verdict, parse_metric},
@@ -18,6 +22,7 @@ use crate::{
 };
 
 pub use csv::write_csv;
+pub use html::{comparison_html, html};
 pub use machine::{Machine, commit};
 pub use text::summary;
 
@@ -82,6 +87,9 @@ pub struct Report {
     pub histograms: Histograms,
     /// What the generator itself cost.
     pub generator: Generator,
+    /// What the server said about itself before and after.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server: Option<ServerMetrics>,
 }
 
 /// Counts of the measured window.
@@ -145,6 +153,7 @@ pub struct Circumstances {
     pub commit: Option<String>,
     pub machine: Machine,
     pub workers_lost: usize,
+    pub server: Option<ServerMetrics>,
 }
 
 impl Report {
@@ -204,6 +213,7 @@ impl Report {
                 send_lag: recording.send_lag.clone(),
             },
             generator: generator(output),
+            server: around.server,
         }
     }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use arrivals::{ArrivalSpec, MmppSpec};
 pub use curve::{RateCurve, Shape, Stage};
-pub use stage_text::{StageTextError, parse_stages};
+pub use stage_text::parse_stages;
 
 use arrivals::Gaps;
 

@@ -151,17 +151,20 @@ pub fn parse_metric(name: &str) -> Option<Metric> {
     }
 }
 
-/// `99` → 0.99, `999` → 0.999, `99.9` → 0.999: digits past the second are decimals.
+/// `5` → 0.05, `99` → 0.99, `999` → 0.999, `99.9` → 0.999: digits past the second are decimals.
+/// Without a point only those of the tail are taken that way, or p100 would be the tenth part.
 fn parse_quantile(digits: &str) -> Option<f64> {
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+    let (whole, decimals) = match digits.split_once('.') {
+        Some(parts) => parts,
+        None if digits.len() > 2 && digits.starts_with('9') => digits.split_at(2),
+        None => (digits, ""),
+    };
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 2 || !is_number(whole) || !is_number(decimals) {
         return None;
     }
-    let percent: f64 = if digits.contains('.') || digits.len() <= 2 {
-        digits.parse().ok()?
-    } else {
-        format!("{}.{}", &digits[..2], &digits[2..]).parse().ok()?
-    };
-    (percent > 0.0 && percent < 100.0).then_some(percent / 100.0)
+    let quantile: f64 = format!("0.{whole:0>2}{decimals}").parse().ok()?;
+    (quantile > 0.0).then_some(quantile)
 }
 
 fn parse_value(metric: &Metric, value: &str) -> Option<f64> {

@@ -7,7 +7,7 @@ use crate::threshold::Threshold;
 /// At least this share of the schedule must have been sent.
 const LEAST_SENT_SHARE: f64 = 0.99;
 /// The P99 of the send lag may be this share of the latency threshold in question.
-const LAG_SHARE: f64 = 0.1;
+pub const LAG_SHARE: f64 = 0.1;
 /// The latency in question where no threshold names one: 11 ms.
 pub const DEFAULT_LATENCY_US: f64 = 11_000.0;
 

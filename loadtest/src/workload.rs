@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use recommend::{MOVIELENS_ITEMS, RecommendSpec};
 pub use template::{Template, TemplateError};
-pub use users::{Users, UsersError};
+pub use users::Users;
 
 /// Where bodies come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

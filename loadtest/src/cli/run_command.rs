@@ -1,23 +1,29 @@
 //! `loadtest run`.
 
-use std::{fs, io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf, time::Duration};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::{
     Fault,
+    generator_args::GeneratorArgs,
+    interrupt,
     load_args::{BodyArgs, ScheduleArgs, TargetArgs},
+    save,
 };
 use crate::{
-    clock,
     exit::Exit,
     live::{View, ViewOptions},
-    report::{Circumstances, Machine, Report, commit, summary, write_csv},
-    run::{Hooks, Load, Part, RunError, RunPlan, execute},
+    metrics::{self, Series, ServerMetrics},
+    report::{Circumstances, Machine, Report, commit, html, summary, write_csv},
+    run::{Hooks, Load, Part, RunError, RunOutput, RunPlan, execute},
     threshold::Threshold,
-    units::parse_duration,
+    workers::{WorkersError, run_on_workers},
 };
+
+/// The gateway's admin port, asked without being told to when the target is its HTTP port.
+const DEFAULT_METRICS: &str = "http://127.0.0.1:8002/metrics";
+const DEFAULT_TARGET: &str = "http://127.0.0.1:8000/";
 
 /// Options of `run`.
 #[derive(Debug, Args)]
@@ -40,33 +46,13 @@ pub struct RunArgs {
     /// ended
     #[arg(long)]
     closed: bool,
-}
-
-/// How the generator works.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Generator")]
-pub struct GeneratorArgs {
-    /// Seed of schedule and bodies [default: drawn, printed and kept in the report]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Requests in flight at most; one due beyond that is dropped and counts as not sent
-    #[arg(long, value_name = "COUNT", default_value_t = 4096,
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_in_flight: u32,
-    /// Connections opened before the start; HTTP/1.1 opens more as more requests are in flight
-    #[arg(long, value_name = "COUNT", default_value_t = 8,
-          value_parser = clap::value_parser!(u32).range(1..=65_000))]
-    connections: u32,
-    /// Connection threads
-    #[arg(long, value_name = "COUNT", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=256))]
-    threads: u32,
-    /// Time limit of one request, from its sending
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
-    timeout: Duration,
-    /// Spin instead of sleep this close to a due time; costs processor, saves send lag
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0us")]
-    spin: Duration,
+    /// Have these workers send the load, comma-separated HOST:PORT of `loadtest worker`
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
+    workers: Vec<String>,
+    /// Server metrics (Prometheus text) to read before and after
+    /// [default: the gateway's, where --url is on port 8000 of this machine]
+    #[arg(long, value_name = "URL")]
+    metrics_url: Option<String>,
 }
 
 /// What is kept.
@@ -79,6 +65,9 @@ pub struct OutputArgs {
     /// Write the timeline as CSV
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Write the report as a page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// A name for this run, kept in its report
     #[arg(long)]
     label: Option<String>,
@@ -99,44 +88,44 @@ impl OutputArgs {
             write_csv(report, &mut text).map_err(Fault::internal)?;
             save(path, &text)?;
         }
+        if let Some(path) = &self.html {
+            save(path, html(report).as_bytes())?;
+        }
         Ok(())
     }
 }
 
-fn save(path: &PathBuf, bytes: &[u8]) -> Result<(), Fault> {
-    fs::write(path, bytes)
-        .with_context(|| format!("cannot write {}", path.display()))
-        .map_err(Fault::internal)
-}
-
 impl RunArgs {
     fn plan(&self) -> Result<RunPlan, Fault> {
-        let generator = &self.generator;
-        // Any number does; it is printed and kept, so that the run can be repeated.
-        let seed = generator
-            .seed
-            .unwrap_or_else(|| u64::from(clock::unix_time().subsec_nanos()));
+        let seed = self.generator.seed();
         let load = if self.closed {
             Load::Closed {
-                connections: generator.connections as usize,
+                connections: self.generator.connections(),
                 warmup: self.schedule.warmup(),
                 duration: self.schedule.duration(),
             }
         } else {
             Load::Open(self.schedule.schedule(seed)?)
         };
-        Ok(RunPlan {
-            target: self.target.target()?,
-            load,
-            workload: self.body.workload(&self.target)?,
-            seed,
-            timeout: generator.timeout,
-            max_in_flight: generator.max_in_flight as usize,
-            connections: generator.connections as usize,
-            threads: generator.threads as usize,
-            spin: generator.spin,
-            part: Part { index: 0, of: 1 },
-        })
+        let (target, workload) = (self.target.target()?, self.body.workload(&self.target)?);
+        Ok(self
+            .generator
+            .plan(target, load, workload, seed, Part { index: 0, of: 1 }))
+    }
+
+    /// The metrics asked for must be there; those of the default place may be.
+    fn scrape(&self) -> Result<Option<(String, Series)>, Fault> {
+        match &self.metrics_url {
+            Some(url) => {
+                let series = metrics::fetch(url).map_err(Fault::usage)?;
+                Ok(Some((url.clone(), series)))
+            }
+            None if self.target.url.starts_with(DEFAULT_TARGET) => {
+                let series = metrics::fetch(DEFAULT_METRICS).ok();
+                Ok(series.map(|series| (DEFAULT_METRICS.to_owned(), series)))
+            }
+            None => Ok(None),
+        }
     }
 }
 
@@ -155,28 +144,38 @@ impl From<RunError> for Fault {
     }
 }
 
+impl From<WorkersError> for Fault {
+    fn from(error: WorkersError) -> Self {
+        Self {
+            exit: Exit::Unreachable,
+            cause: error.into(),
+        }
+    }
+}
+
 /// Runs the command.
 pub(super) fn main(args: &RunArgs) -> Result<Exit, Fault> {
     let plan = args.plan()?;
-    let mut around = Circumstances {
-        label: args.output.label.clone(),
-        commit: commit(),
-        machine: Machine::observe(),
-        workers_lost: 0,
-    };
-    let hooks = Hooks::default();
-    let view = (!args.output.quiet).then(|| {
-        let warmup = plan.load.warmup();
-        let options = ViewOptions {
-            total: warmup + plan.load.measured(),
-            warmup,
-        };
-        View::start(hooks.board.clone(), options)
+    let before = args.scrape()?;
+    let mut machine = Machine::observe();
+    let (output, lost) = send(args, &plan)?;
+    machine.observe_again();
+    let server = before.and_then(|(url, before)| {
+        let after = metrics::fetch(&url).ok()?;
+        Some(ServerMetrics::new(&url, before, after))
     });
-    let output = execute(&plan, &hooks, || Duration::ZERO);
-    drop(view);
-    let output = output?;
-    around.machine.observe_again();
+    let workers_lost = lost.len();
+    for lost in lost {
+        eprintln!("loadtest: worker lost: {lost}");
+    }
+    let label = args.output.label.clone();
+    let around = Circumstances {
+        label,
+        commit: commit(),
+        machine,
+        workers_lost,
+        server,
+    };
     let report = Report::new(&plan, &output, &args.fail_if, around);
     args.output.write(&report)?;
     if !args.output.quiet {
@@ -184,6 +183,24 @@ pub(super) fn main(args: &RunArgs) -> Result<Exit, Fault> {
         drop(std::io::stdout().write_all(summary(&report).as_bytes()));
     }
     Ok(exit_of(&report))
+}
+
+fn send(args: &RunArgs, plan: &RunPlan) -> Result<(RunOutput, Vec<String>), Fault> {
+    if !args.workers.is_empty() {
+        let together = run_on_workers(plan, &args.workers)?;
+        return Ok((together.output, together.lost));
+    }
+    let hooks = Hooks::default();
+    interrupt(&hooks.stop);
+    let _view = (!args.output.quiet).then(|| {
+        let warmup = plan.load.warmup();
+        let options = ViewOptions {
+            total: warmup + plan.load.measured(),
+            warmup,
+        };
+        View::start(hooks.board.clone(), options)
+    });
+    Ok((execute(plan, &hooks, || Duration::ZERO)?, Vec::new()))
 }
 
 /// INVALID before thresholds: a bad generator must not pass or fail a server.

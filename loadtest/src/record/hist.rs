@@ -57,6 +57,7 @@ impl Hist {
     }
 
     /// Adds one value given in microseconds, `count` times.
+    #[cfg(test)]
     pub fn record_us(&mut self, us: f64, count: u64) {
         self.record_nanos((us * 1e3).round() as u64, count);
     }

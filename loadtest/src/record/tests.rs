@@ -13,10 +13,9 @@ fn layout() -> Layout {
     }
 }
 
-fn sample(index: u64, due_ms: u32, lag_ms: u32, service_ms: u32, outcome: Outcome) -> Sample {
+fn sample(due_ms: u32, lag_ms: u32, service_ms: u32, outcome: Outcome) -> Sample {
     let sent = due_ms + lag_ms;
     Sample {
-        index,
         due: due_ms * MS,
         sent: sent * MS,
         done: (sent + service_ms) * MS,
@@ -32,7 +31,7 @@ fn near(actual_us: f64, wanted_us: f64) -> bool {
 fn latency_counts_from_the_schedule_and_service_from_the_write() {
     let mut recorder = Recorder::new(layout());
     recorder.scheduled(2000 * MS);
-    recorder.finished(&sample(0, 2000, 30, 70, Outcome::Status(200)));
+    recorder.finished(&sample(2000, 30, 70, Outcome::Status(200)));
     let recording = recorder.finish();
     assert!(near(recording.latency.max_us(), 100_000.0));
     assert!(near(recording.service.max_us(), 70_000.0));
@@ -43,7 +42,7 @@ fn latency_counts_from_the_schedule_and_service_from_the_write() {
 fn the_warm_up_is_counted_and_otherwise_left_out() {
     let mut recorder = Recorder::new(layout());
     recorder.scheduled(500 * MS);
-    recorder.finished(&sample(0, 500, 0, 10, Outcome::Status(500)));
+    recorder.finished(&sample(500, 0, 10, Outcome::Status(500)));
     let recording = recorder.finish();
     assert_eq!(
         (
@@ -60,7 +59,7 @@ fn the_warm_up_is_counted_and_otherwise_left_out() {
 fn a_request_belongs_to_the_second_and_stage_it_was_due_in() {
     let mut recorder = Recorder::new(layout());
     recorder.scheduled(2900 * MS);
-    recorder.finished(&sample(0, 2900, 0, 1500, Outcome::Status(200)));
+    recorder.finished(&sample(2900, 0, 1500, Outcome::Status(200)));
     recorder.seal(60_000 * MS);
     let recording = recorder.finish();
     assert_eq!(recording.stages[0].sent, 1);
@@ -83,8 +82,8 @@ fn errors_count_statuses_from_400_and_requests_without_an_answer() {
         Outcome::Status(503),
         Outcome::Failed(ErrorKind::Timeout),
     ];
-    for (index, outcome) in outcomes.into_iter().enumerate() {
-        recorder.finished(&sample(index as u64, 1500, 0, 5, outcome));
+    for outcome in outcomes {
+        recorder.finished(&sample(1500, 0, 5, outcome));
     }
     let recording = recorder.finish();
     assert_eq!((recording.answered(), recording.failed()), (4, 3));
@@ -104,7 +103,7 @@ fn parts_merge_to_what_one_recorder_would_have_held() {
         } else {
             Outcome::Status(200)
         };
-        let sample = sample(u64::from(index), due, index % 3, 1 + index % 50, outcome);
+        let sample = sample(due, index % 3, 1 + index % 50, outcome);
         for recorder in [&mut whole, &mut parts[(index % 2) as usize]] {
             recorder.scheduled(sample.due);
             recorder.finished(&sample);
@@ -134,7 +133,7 @@ fn parts_merge_to_what_one_recorder_would_have_held() {
 #[test]
 fn a_late_answer_stretches_the_time_that_the_rate_is_taken_over() {
     let mut recorder = Recorder::new(layout());
-    recorder.finished(&sample(0, 4900, 0, 2100, Outcome::Status(200)));
+    recorder.finished(&sample(4900, 0, 2100, Outcome::Status(200)));
     let recording = recorder.finish();
     assert!((recording.rate(4000 * MS) - 1.0 / 6.0).abs() < 1e-9);
 }

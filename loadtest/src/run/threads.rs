@@ -282,7 +282,6 @@ impl PacingThread<'_> {
                 recorder.scheduled(arrival.due);
                 next_queue = (next_queue + 1) % queues.len();
                 let job = Job {
-                    index: arrival.index,
                     due: arrival.due,
                     body,
                 };

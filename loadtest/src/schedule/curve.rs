@@ -35,21 +35,6 @@ impl Shape {
         }
     }
 
-    /// Rate `t` seconds into a stage `length` seconds long.
-    fn rate(&self, t: f64, length: f64) -> f64 {
-        match *self {
-            Self::Linear { from, to } => from + (to - from) * (t / length).min(1.0),
-            Self::Sine {
-                low,
-                high,
-                period_s,
-            } => {
-                let (mean, swing) = (f64::midpoint(low, high), (high - low) / 2.0);
-                mean - swing * (std::f64::consts::TAU * t / period_s).cos()
-            }
-        }
-    }
-
     /// Requests due in the first `t` seconds.
     fn integral(&self, t: f64, length: f64) -> f64 {
         match *self {
@@ -153,17 +138,9 @@ impl RateCurve {
     }
 
     /// Requests expected over the whole curve.
+    #[cfg(test)]
     pub fn total(&self) -> f64 {
         self.total
-    }
-
-    /// Requests per second at `t` seconds, 0 outside of the curve.
-    pub fn rate_at(&self, t: f64) -> f64 {
-        if t < 0.0 || t >= self.end {
-            return 0.0;
-        }
-        self.segment_at(t)
-            .map_or(0.0, |s| s.shape.rate(t - s.start, s.length))
     }
 
     /// Requests expected in the first `t` seconds.

@@ -1,6 +1,6 @@
 //! What a schedule promises, checked against computed values.
 
-use super::*;
+use super::{stage_text::StageTextError, *};
 
 fn spec(arrivals: ArrivalSpec, stages: &str, warmup_s: u64) -> ScheduleSpec {
     ScheduleSpec {
@@ -135,8 +135,6 @@ fn time_and_count_are_inverse_over_every_stage() {
         assert!((back - t).abs() < 1e-6, "{t} came back as {back}");
     }
     assert_eq!(curve.time_of(curve.total()), None);
-    assert_eq!(curve.rate_at(1.0), 50.0);
-    assert_eq!(curve.rate_at(1e9), 0.0);
 }
 
 #[test]
