@@ -27,6 +27,8 @@ pub type ClockCell = Rc<Cell<RunClock>>;
 pub struct Progress {
     /// When the generator acted on the request.
     pub sent: Cell<Option<Duration>>,
+    /// True where it reached the connections later than it was due.
+    pub is_late: bool,
     /// True while its connection is being opened.
     pub connecting: Cell<bool>,
 }

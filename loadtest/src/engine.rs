@@ -30,6 +30,8 @@ use crate::{
 
 /// How often a connection thread tells the live view what it has seen.
 const LIVE_TICK: Duration = Duration::from_millis(250);
+/// A request that reaches its connection thread this much after its due time is late.
+const LATE: Duration = Duration::from_millis(1);
 /// Requests taken off the queue in one go.
 const BATCH: usize = 256;
 
@@ -106,7 +108,11 @@ struct Shared {
 
 impl Shared {
     async fn send(&self, due: Duration, body: Bytes) {
-        let progress = Progress::default();
+        let is_late = self.clock.now().saturating_sub(due) > LATE;
+        let progress = Progress {
+            is_late,
+            ..Progress::default()
+        };
         let answer = timeout(self.timeout, self.client.exchange(body, &progress)).await;
         let done = self.clock.now();
         let mut recorder = self.recorder.borrow_mut();

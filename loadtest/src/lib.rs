@@ -33,3 +33,8 @@ mod units;
 mod validity;
 mod workers;
 mod workload;
+
+pub use record::{Hist, Quantiles};
+pub use report::Report;
+pub use run::Load;
+pub use schedule::{Arrival, Schedule, ScheduleSpec};

@@ -24,9 +24,10 @@ use crate::record::ErrorKind;
 
 /// A server may close an idle connection just as it is picked; so often another one is tried.
 const STALE_RETRIES: usize = 3;
-/// Connections being opened at the same time. Opening costs ten times an exchange, so without a
-/// bound a hiccup of the generator would turn into a storm of connections that prolongs it.
-const OPENING: usize = 32;
+/// Connections being opened at the same time, besides an eighth of those there are. Opening costs
+/// ten times an exchange: without a bound a hiccup of the generator would turn into a storm of
+/// connections that prolongs it; with a growing one a slow server gets as many as it needs soon.
+const OPENING: u64 = 4;
 
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -38,7 +39,7 @@ struct Shared {
     clock: ClockCell,
     idle: RefCell<Vec<Connection>>,
     waiting: RefCell<VecDeque<oneshot::Sender<Result<Connection, ErrorKind>>>>,
-    opening: Cell<usize>,
+    opening: Cell<u64>,
     opened: Cell<u64>,
 }
 
@@ -87,7 +88,7 @@ impl Pool {
                 Some(connection) => (connection, false),
                 None => {
                     progress.connecting.set(true);
-                    let connection = self.wait().await?;
+                    let connection = self.wait(progress.is_late).await?;
                     progress.connecting.set(false);
                     (connection, true)
                 }
@@ -121,10 +122,10 @@ impl Pool {
     }
 
     /// Waits for a connection, and has one opened unless enough are being opened.
-    async fn wait(&self) -> Result<Connection, ErrorKind> {
+    async fn wait(&self, is_late: bool) -> Result<Connection, ErrorKind> {
         let (give, get) = oneshot::channel();
         self.shared.waiting.borrow_mut().push_back(give);
-        if self.shared.opening.get() < OPENING {
+        if self.shared.may_open(is_late) {
             let shared = Rc::clone(&self.shared);
             shared.opening.set(shared.opening.get() + 1);
             tokio::task::spawn_local(async move {
@@ -137,6 +138,17 @@ impl Pool {
 }
 
 impl Shared {
+    /// A burst that the generator's own lateness has made is no burst of the schedule: it gets
+    /// one new connection at a time, or the generator would not recover from a hiccup.
+    fn may_open(&self, is_late: bool) -> bool {
+        let limit = if is_late {
+            1
+        } else {
+            OPENING + self.opened.get() / 8
+        };
+        self.opening.get() < limit
+    }
+
     fn take_idle(&self) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         while let Some(connection) = idle.pop() {
@@ -157,10 +169,7 @@ impl Shared {
                 }
                 Err(kind) => self.refuse_one(kind),
             }
-            self.waiting
-                .borrow_mut()
-                .retain(|waiting| !waiting.is_closed());
-            if self.waiting.borrow().len() < self.opening.get() {
+            if (self.waiting.borrow().len() as u64) < self.opening.get() {
                 return;
             }
         }
