@@ -19,6 +19,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The run it failed in, if it got that far.
     pub batch_id: Option<u64>,
+    /// Whether it ended before any run: then it says nothing about the model.
+    pub never_ran: bool,
 }
 
 impl Failure {
@@ -29,6 +31,7 @@ impl Failure {
             message: message.into(),
             retry_after: None,
             batch_id: None,
+            never_ran: false,
         }
     }
 
@@ -42,6 +45,7 @@ impl From<InferFailure> for Failure {
     fn from(failure: InferFailure) -> Self {
         Self {
             batch_id: failure.batch_id,
+            never_ran: failure.never_ran,
             ..Self::new(failure.code, failure.message)
         }
     }

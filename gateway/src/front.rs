@@ -4,7 +4,15 @@
 //! an `.await`. [`FrontActor`] is the same state's mailbox, for other threads. Its mailbox stays at
 //! the default of 16: only admin talks to it, and waits for room. It runs no engine code.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use actix::prelude::*;
 use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
@@ -173,7 +181,9 @@ impl Front {
                 format!("no actor serves model `{}`", route.name),
             )
         })?;
+        let began = Arc::new(AtomicBool::new(false));
         let infer = Infer {
+            began: Arc::clone(&began),
             inputs,
             rows,
             deadline,
@@ -200,10 +210,15 @@ impl Front {
                 ErrorCode::Internal,
                 "the actor went away with the request",
             )),
-            Err(_) => Err(Failure::new(
-                ErrorCode::Deadline,
-                "the deadline passed before the model answered",
-            )),
+            Err(_) => {
+                let told = "the deadline passed before the model answered";
+                // Relaxed: see where it is set.
+                let never_ran = !began.load(Ordering::Relaxed);
+                Err(Failure {
+                    never_ran,
+                    ..Failure::new(ErrorCode::Deadline, told)
+                })
+            }
         }
     }
 

@@ -15,10 +15,7 @@ mod plan;
 mod rank;
 mod request;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use common::{
     Criticality, Deadline, ErrorCode, RequestId,
@@ -50,8 +47,6 @@ pub struct Answer {
 pub struct Envelope<'a> {
     /// Its id.
     pub id: &'a RequestId,
-    /// When its last header byte was read.
-    pub arrived: Instant,
     /// When its answer is of no more use.
     pub deadline: Deadline,
     /// How much it matters.
@@ -127,7 +122,6 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
     let front = desk.front();
     let plan = desk.plan(&job.spec)?;
     let Envelope {
-        arrived,
         deadline,
         criticality,
         ..
@@ -138,7 +132,6 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
         scene: job.scene_name,
         criticality,
         deadline,
-        arrived,
     };
     let started = front.now();
     let pass = front.gatekeeper().admit(&who, started)?;

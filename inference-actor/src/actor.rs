@@ -115,7 +115,14 @@ impl InferenceActor {
                 Dropped::Expired => {
                     self.stats.expired += 1;
                     let message = "the deadline passed while the request waited for the model";
-                    refuse(waiting.infer, ErrorCode::Deadline, message);
+                    let failure = InferFailure::new(ErrorCode::Deadline, message);
+                    refuse_with(
+                        waiting.infer,
+                        InferFailure {
+                            never_ran: true,
+                            ..failure
+                        },
+                    );
                 }
             }
         }

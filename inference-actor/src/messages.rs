@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -36,6 +37,9 @@ pub struct Infer {
     pub criticality: Criticality,
     /// When it was handed to the mailbox.
     pub sent_at: Instant,
+    /// Set when its run begins, so that a caller whose time is over can tell a slow model from a
+    /// long queue.
+    pub began: Arc<AtomicBool>,
     /// Where the answer goes.
     pub reply: oneshot::Sender<InferResult>,
 }
@@ -82,6 +86,8 @@ pub struct InferFailure {
     /// The run it failed in, if it got that far: one run that fails is one failure of the model,
     /// however many requests it carried.
     pub batch_id: Option<u64>,
+    /// Whether it was refused before any run: then it says nothing about the model.
+    pub never_ran: bool,
 }
 
 impl InferFailure {
@@ -90,6 +96,7 @@ impl InferFailure {
             code,
             message: message.into(),
             batch_id: None,
+            never_ran: false,
         }
     }
 }

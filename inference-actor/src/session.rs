@@ -4,7 +4,7 @@ use std::{
     any::Any,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -85,6 +85,10 @@ impl Session {
         clock: &dyn Clock,
     ) -> Ran {
         let begin = clock.now();
+        // Relaxed: a flag for the caller's bookkeeping that guards no other memory.
+        batch
+            .iter()
+            .for_each(|w| w.infer.began.store(true, Ordering::Relaxed));
         let gathered;
         let inputs = if let [one] = batch {
             let (inputs, rows) = (&one.infer.inputs, one.infer.rows.candidates);

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     rc::Rc,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use breaker::{
@@ -42,8 +42,6 @@ pub struct Applicant<'a> {
     pub criticality: Criticality,
     /// The request's deadline.
     pub deadline: Deadline,
-    /// When the request arrived.
-    pub arrived: Instant,
 }
 
 /// What a thread knows of one model in one scene.
@@ -130,7 +128,6 @@ impl Gatekeeper {
             keeper: self,
             lane,
             ticket: Some(ticket),
-            arrived: who.arrived,
             short_deadline: who.deadline.limit() < self.profile.deadline,
         })
     }
@@ -189,7 +186,6 @@ pub struct Pass<'k> {
     keeper: &'k Gatekeeper,
     lane: Rc<Lane>,
     ticket: Option<Ticket>,
-    arrived: Instant,
     short_deadline: bool,
 }
 
@@ -202,9 +198,12 @@ impl Pass<'_> {
             .predictor
             .borrow_mut()
             .observe(took, times.batch_requests, now);
+        // The model's time, not the queue's: a queue is ours to shed, and a breaker that took it for
+        // the model's slowness would turn every overload into an outage.
         let report = Report {
             batch: Some(times.batch_id),
-            ..self.report(Outcome::Ok, now)
+            latency: Some(took),
+            ..self.report(Outcome::Ok)
         };
         self.complete(report, now);
     }
@@ -212,6 +211,8 @@ impl Pass<'_> {
     /// The request was not answered, for this reason.
     pub fn failed(mut self, failure: &Failure, now: Instant) {
         let outcome = match failure.code {
+            // What waited too long in our queue says nothing about the model.
+            _ if failure.never_ran => Outcome::Shed,
             ErrorCode::Deadline => Outcome::Timeout,
             ErrorCode::Overloaded | ErrorCode::BreakerOpen | ErrorCode::Draining => Outcome::Shed,
             ErrorCode::Invalid | ErrorCode::InputRejected => Outcome::BadInput,
@@ -221,16 +222,15 @@ impl Pass<'_> {
         let report = Report {
             latency: None,
             batch: failure.batch_id,
-            ..self.report(outcome, now)
+            ..self.report(outcome)
         };
         self.complete(report, now);
     }
 
-    fn report(&self, outcome: Outcome, now: Instant) -> Report {
-        let latency = now.saturating_duration_since(self.arrived);
+    fn report(&self, outcome: Outcome) -> Report {
         Report {
             short_deadline: self.short_deadline,
-            ..Report::new(outcome, latency)
+            ..Report::new(outcome, Duration::ZERO)
         }
     }
 
@@ -252,8 +252,6 @@ impl Drop for Pass<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use breaker::{BreakerSettings, Force, Registry};
     use common::{Clock, ManualClock};
 
@@ -299,7 +297,6 @@ mod tests {
                 scene: "s",
                 criticality: Criticality::Critical,
                 deadline: Deadline::after(now, Duration::from_millis(limit_ms)),
-                arrived: now,
             };
             self.keeper.admit(&who, now)
         }

@@ -83,7 +83,6 @@ async fn answer(
     let parse = front.now() - parsing;
     let envelope = Envelope {
         id,
-        arrived: start,
         deadline,
         criticality,
         parse,
