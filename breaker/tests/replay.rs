@@ -25,7 +25,7 @@ fn replay(args: &[&str], input: &str) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        .expect("the replay example is built with the tests");
     // A program that refuses its command line does not read; that is not our failure.
     let _ = child
         .stdin
