@@ -179,13 +179,19 @@ impl Gate {
         if Word::from_bits(self.word.load(Ordering::Relaxed)).era() != posture.era {
             self.budget.restart(posture.era);
         }
-        self.word.store(word.bits(), Ordering::Release);
+        // A forgotten key stays forgotten, whatever its breaker still has to say.
+        let renew = |old| (!Word::from_bits(old).is_retired()).then(|| word.bits());
+        let _ = self
+            .word
+            .fetch_update(Ordering::Release, Ordering::Relaxed, renew);
     }
 
     /// The key is forgotten: whoever still holds this gate must look it up again.
     pub(crate) fn retire(&self) {
-        let word = Word::from_bits(self.word.load(Ordering::Relaxed));
-        self.word.store(word.retired().bits(), Ordering::Release);
+        let retire = |old| Some(Word::from_bits(old).retired().bits());
+        let _ = self
+            .word
+            .fetch_update(Ordering::Release, Ordering::Relaxed, retire);
     }
 
     pub(crate) fn is_retired(&self) -> bool {

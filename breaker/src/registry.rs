@@ -146,6 +146,9 @@ impl Registry {
     /// Lets time pass.
     pub fn tick(&mut self, now: Instant, changes: &mut Vec<KeyTransition>) {
         self.tick_process(now, changes);
+        for slot in &mut self.entries {
+            slot.take_if(|entry| entry.gate.is_retired());
+        }
         for entry in self.entries.iter_mut().flatten() {
             entry.run_due(now, changes);
         }

@@ -147,3 +147,31 @@ fn a_forgotten_key_sends_its_holders_to_look_it_up() {
     gate.retire();
     assert!(gate.admit(now).is_none());
 }
+
+proptest::proptest! {
+    /// Whatever becomes of the probes (answered, shed, or lost with their tickets), the next one is
+    /// never further away than two deadlines.
+    #[test]
+    fn probes_never_starve_while_requests_come(
+        ends in proptest::collection::vec(0u8..3, 1..200),
+        share_bps in 0u32..600,
+    ) {
+        let start = origin();
+        let gate = gate(start);
+        gate.publish(&posture(State::HalfOpen, share_bps, None), false, start, TTL * 1_000);
+        let (mut last, mut now) = (start, start);
+        let mut ends = ends.iter().cycle();
+        for _ in 0..1_200 {
+            now += Duration::from_millis(100);
+            if let Some(ticket) = allowed(&gate, now) {
+                match ends.next() {
+                    Some(0) => drop(finish(ticket, now)),
+                    Some(1) => drop(ticket),
+                    _ => std::mem::forget(ticket),
+                }
+                last = now;
+            }
+            proptest::prop_assert!(now - last <= Duration::from_millis(1_700));
+        }
+    }
+}

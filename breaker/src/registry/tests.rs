@@ -181,3 +181,35 @@ fn advice_halves_a_closed_breaker_or_opens_it_and_never_closes() {
     );
     assert_eq!(bench.state("din:1:home"), State::Open);
 }
+
+#[test]
+fn keys_beyond_the_cap_are_forgotten_with_their_breakers() {
+    let mut bench = Bench::new();
+    let settings = BreakerSettings {
+        max_keys: 2,
+        ..BreakerSettings::default()
+    };
+    bench.registry = Registry::new(&settings, DEADLINE, 1, bench.now);
+    bench.view = FrontView::new(bench.registry.directory());
+    let Admission::Allow(kept) = bench.admit("a") else {
+        panic!("a new key is closed")
+    };
+    for scene in ["a", "b", "c"] {
+        assert!(bench.request(scene, Outcome::Ok));
+        bench.pass(STEP);
+    }
+    let names = |bench: &Bench| -> Vec<String> {
+        let all = bench.registry.snapshot(bench.now).breakers;
+        all.into_iter().map(|b| b.key).collect()
+    };
+    assert_eq!(names(&bench), [PROCESS, "din:1:c", "din:1:b"]);
+    // The forgotten key's late report finds nobody, and asking for the key again brings it back.
+    let late = kept.complete(Report::new(Outcome::Failure, DEADLINE), bench.now);
+    bench
+        .registry
+        .record(&[late], bench.now, &mut bench.changes);
+    assert_eq!(bench.registry.snapshot(bench.now).unknown_reports, 1);
+    assert!(bench.request("a", Outcome::Ok));
+    bench.pass(STEP);
+    assert_eq!(names(&bench), [PROCESS, "din:1:c", "din:1:a"]);
+}

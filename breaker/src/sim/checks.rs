@@ -5,6 +5,10 @@ mod detection;
 mod health;
 mod recovery;
 
+pub use detection::checks as detection;
+pub use health::checks as health;
+pub use recovery::checks as recovery;
+
 use crate::settings::{BreakerSettings, KeyProfile};
 use std::time::Duration;
 
@@ -41,12 +45,14 @@ pub struct Finding {
     pub holds: bool,
 }
 
+type Measure = dyn Fn(&BreakerSettings, Effort) -> Finding + Send + Sync;
+
 /// One line of the table.
 pub struct Check {
     pub name: String,
     /// What must hold for `evidence`; `None` where it is only measured.
     pub bar: Option<&'static str>,
-    measure: Box<dyn Fn(&BreakerSettings, Effort) -> Finding + Send + Sync>,
+    measure: Box<Measure>,
 }
 
 impl Check {
@@ -69,9 +75,9 @@ impl Check {
 
 /// Every check, in the order of the table.
 pub fn all() -> Vec<Check> {
-    let mut checks = detection::checks();
-    checks.extend(recovery::checks());
-    checks.extend(health::checks());
+    let mut checks = detection();
+    checks.extend(recovery());
+    checks.extend(health());
     checks
 }
 

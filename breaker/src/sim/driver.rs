@@ -125,11 +125,11 @@ impl Driver {
 
     /// Lets time pass up to `to`: everything due happens in order.
     pub fn advance(&mut self, to: Duration) {
-        let quiet_until = to.saturating_sub(QUIET);
-        if quiet_until > self.now && self.in_flight.is_empty() && self.breaker.is_quiet() {
-            self.now = quiet_until;
-        }
         while let Some(event) = self.next_event().filter(|&at| at <= to) {
+            let last_hour = to.saturating_sub(QUIET);
+            if last_hour > event && self.in_flight.is_empty() && self.breaker.is_quiet() {
+                self.now = last_hour;
+            }
             self.now = self.now.max(event);
             self.step();
         }

@@ -12,7 +12,7 @@ const WARM_S: f64 = 600.0;
 /// The same, where little has been learned yet.
 const SHORT_WARM_S: f64 = 120.0;
 
-pub(super) fn checks() -> Vec<Check> {
+pub fn checks() -> Vec<Check> {
     let mut checks = Vec::new();
     let usual = Step {
         rate_per_s: 100.0,

@@ -9,7 +9,7 @@ use crate::sim::trial::false_trips;
 const RATES: [f64; 4] = [1.0, 5.5, 20.0, 100.0];
 const NONE: Option<&str> = Some("none");
 
-pub(super) fn checks() -> Vec<Check> {
+pub fn checks() -> Vec<Check> {
     let mut checks = Vec::new();
     for sigma in [0.5, 1.0] {
         for rate in RATES {

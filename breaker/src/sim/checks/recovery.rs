@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const FAULT_S: f64 = 300.0;
 
-pub(super) fn checks() -> Vec<Check> {
+pub fn checks() -> Vec<Check> {
     // Open at most 36 s, 30 probes in at most 30 s, a ramp of 20 s.
     let once = Some("99 % once, closed 86 s after opening");
     let mut checks = vec![
