@@ -29,21 +29,37 @@ impl Row {
     /// A figure that must not be below its bar.
     pub fn at_least(what: &'static str, measured: f64, bar: f64, unit: &str) -> Self {
         let held = measured >= bar;
-        Self { what, measured: format!("{measured:.1} {unit}"), bar: format!("≥ {bar:.1} {unit}"), held }
+        Self {
+            what,
+            measured: format!("{measured:.1} {unit}"),
+            bar: format!("≥ {bar:.1} {unit}"),
+            held,
+        }
     }
 
     /// A figure that must not be above its bar.
     pub fn at_most(what: &'static str, measured: f64, bar: f64, unit: &str) -> Self {
         let held = measured <= bar;
-        Self { what, measured: format!("{measured:.2} {unit}"), bar: format!("≤ {bar:.2} {unit}"), held }
+        Self {
+            what,
+            measured: format!("{measured:.2} {unit}"),
+            bar: format!("≤ {bar:.2} {unit}"),
+            held,
+        }
     }
 }
 
 fn main() -> ExitCode {
-    let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let chosen: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
     let mut rows = Vec::new();
-    for (name, measure) in [("slow", slow::measure as fn() -> anyhow::Result<Vec<Row>>), ("overload", overload::measure)] {
+    for (name, measure) in [
+        ("slow", slow::measure as fn() -> anyhow::Result<Vec<Row>>),
+        ("overload", overload::measure),
+    ] {
         if !wanted(name) {
             continue;
         }
@@ -56,8 +72,21 @@ fn main() -> ExitCode {
             }
         }
     }
-    for Row { what, measured, bar, held } in &rows {
-        println!("{what:<58} {measured:>16}  {bar:>14}  {}", if *held { "held" } else { "MISSED" });
+    for Row {
+        what,
+        measured,
+        bar,
+        held,
+    } in &rows
+    {
+        println!(
+            "{what:<58} {measured:>16}  {bar:>14}  {}",
+            if *held { "held" } else { "MISSED" }
+        );
     }
-    if rows.iter().all(|row| row.held) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if rows.iter().all(|row| row.held) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

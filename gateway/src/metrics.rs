@@ -170,6 +170,11 @@ impl Metrics {
         of.seconds.observe(seconds);
     }
 
+    /// A request was refused before it reached any work, so its latency says nothing.
+    pub fn refused(&self, protocol: Protocol, code: ErrorCode) {
+        self.protocols[protocol as usize].failed[code as usize].inc();
+    }
+
     /// Where the time of an answered request went.
     pub fn phases(&self, times: &crate::timing::Times) {
         self.parse.observe(times.parse.as_secs_f64());

@@ -91,7 +91,7 @@ fn builder(status: StatusCode, request_id: &str) -> HttpResponseBuilder {
 }
 
 /// 429 and 503 say when to come back: jittered, so that callers refused together do not return
-/// together. The jitter comes from the message's address-free state: the process's random source.
+/// together.
 fn retry_after_seconds(failure: &Failure) -> Option<u64> {
     let status = status(failure.code);
     let worth_it =

@@ -46,7 +46,10 @@ impl Report {
     pub fn good_per_second(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
         let count = |row: &Value, key: &str| row[key].as_f64().unwrap_or(0.0);
         let rows = self.rows(&seconds)?;
-        let good: f64 = rows.iter().map(|r| count(r, "sent") - count(r, "errors")).sum();
+        let good: f64 = rows
+            .iter()
+            .map(|r| count(r, "sent") - count(r, "errors"))
+            .sum();
         Ok(good / rows.len().max(1) as f64)
     }
 
@@ -59,12 +62,18 @@ impl Report {
 
     /// The longest latency of these seconds, in milliseconds.
     pub fn longest_ms(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
-        let longest = self.rows(&seconds)?.iter().filter_map(|r| r["max_us"].as_f64()).fold(0.0, f64::max);
+        let longest = self
+            .rows(&seconds)?
+            .iter()
+            .filter_map(|r| r["max_us"].as_f64())
+            .fold(0.0, f64::max);
         Ok(longest / 1000.0)
     }
 
     fn rows(&self, seconds: &std::ops::Range<u64>) -> Result<Vec<&Value>> {
-        let timeline = self.0["timeline"].as_array().context("the report has no timeline")?;
+        let timeline = self.0["timeline"]
+            .as_array()
+            .context("the report has no timeline")?;
         let within = |row: &&Value| row["second"].as_u64().is_some_and(|s| seconds.contains(&s));
         Ok(timeline.iter().filter(within).collect())
     }

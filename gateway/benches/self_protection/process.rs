@@ -53,12 +53,27 @@ impl Gateway {
             .stderr(std::fs::File::create(folder.path().join("log"))?)
             .spawn()?;
         let mut line = String::new();
-        let stdout = child.stdout.take().context("the gateway has no standard output")?;
+        let stdout = child
+            .stdout
+            .take()
+            .context("the gateway has no standard output")?;
         BufReader::new(stdout).read_line(&mut line)?;
-        let field = |name: &str| line.split_whitespace().find_map(|w| w.strip_prefix(name)).map(str::to_owned);
+        let field = |name: &str| {
+            line.split_whitespace()
+                .find_map(|w| w.strip_prefix(name))
+                .map(str::to_owned)
+        };
         match (field("http="), field("admin=")) {
-            (Some(http), Some(admin)) => Ok(Self { child, http, admin, folder }),
-            _ => bail!("the gateway did not start: {}", std::fs::read_to_string(folder.path().join("log"))?),
+            (Some(http), Some(admin)) => Ok(Self {
+                child,
+                http,
+                admin,
+                folder,
+            }),
+            _ => bail!(
+                "the gateway did not start: {}",
+                std::fs::read_to_string(folder.path().join("log"))?
+            ),
         }
     }
 
@@ -75,19 +90,33 @@ impl Gateway {
     /// Resident memory now, in MiB.
     pub fn resident_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.split_whitespace().next().context("no VmRSS")?.parse()?;
+        let line = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
+        let kib: f64 = line
+            .split_whitespace()
+            .next()
+            .context("no VmRSS")?
+            .parse()?;
         Ok(kib / 1024.0)
     }
 
     /// The sum of a metric's samples whose line contains all of `parts`.
     pub fn metric(&self, parts: &[&str]) -> Result<f64> {
         let mut stream = TcpStream::connect(&self.admin)?;
-        write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
-        let lines = text.lines().filter(|l| !l.starts_with('#') && parts.iter().all(|p| l.contains(p)));
-        Ok(lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        let lines = text
+            .lines()
+            .filter(|l| !l.starts_with('#') && parts.iter().all(|p| l.contains(p)));
+        Ok(lines
+            .filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum())
     }
 }
 
@@ -102,5 +131,9 @@ impl Drop for Gateway {
 /// The release load test, beside the gateway.
 pub fn loadtest() -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_BIN_EXE_gateway")).with_file_name("loadtest");
-    if path.is_file() { Ok(path) } else { bail!("{} is not there; run `make build`", path.display()) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        bail!("{} is not there; run `make build`", path.display())
+    }
 }

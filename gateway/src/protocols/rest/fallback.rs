@@ -21,7 +21,7 @@ pub(super) async fn only_post(request: HttpRequest, front: Data<Rc<Front>>) -> H
 }
 
 pub(super) async fn only_get(request: HttpRequest, front: Data<Rc<Front>>) -> HttpResponse {
-    wrong_method(&request, &front, "GET, HEAD")
+    wrong_method(&request, &front, "GET")
 }
 
 fn wrong_method(request: &HttpRequest, front: &Front, allowed: &'static str) -> HttpResponse {
@@ -43,9 +43,6 @@ fn refuse(request: &HttpRequest, front: &Front, failure: Failure) -> HttpRespons
         .get(respond::REQUEST_ID)
         .and_then(|v| v.to_str().ok());
     front.count(Some(failure.code));
-    front
-        .shared()
-        .metrics
-        .answered(Protocol::Rest, Some(failure.code), 0.0);
+    front.shared().metrics.refused(Protocol::Rest, failure.code);
     respond::failed(&failure, front.request_id(given).as_str())
 }
