@@ -92,9 +92,12 @@ impl Supervisor {
         self.slots.get(id)
     }
 
-    /// The session asked for is in place.
+    /// The session asked for is in place. It may be lost again already: an actor runs what waits
+    /// for it as soon as it has a session, and the news of a panic may come first.
     pub(crate) fn become_serving(&mut self, id: &ActorId) {
-        if let Some(slot) = self.slots.get_mut(id) {
+        if let Some(slot) = self.slots.get_mut(id)
+            && slot.state == SlotState::Loading
+        {
             slot.state = SlotState::Serving;
         }
     }
@@ -109,11 +112,9 @@ impl Supervisor {
         jitter: f64,
     ) -> Verdict {
         let healthy = self.policy.healthy_runs;
-        let Some(slot) = self
-            .slots
-            .get_mut(id)
-            .filter(|s| s.state == SlotState::Serving)
-        else {
+        let has_session =
+            |s: &&mut Slot| matches!(s.state, SlotState::Serving | SlotState::Loading);
+        let Some(slot) = self.slots.get_mut(id).filter(has_session) else {
             return Verdict::Ignore;
         };
         slot.panics += 1;
@@ -215,6 +216,19 @@ mod tests {
             supervisor.become_serving(&id);
         }
         assert_eq!(supervisor.slot(&id).unwrap().panics, 1000);
+    }
+
+    #[test]
+    fn a_session_lost_before_its_installation_is_told_is_replaced_all_the_same() {
+        let (mut supervisor, id, clock) = supervisor();
+        supervisor.panicked(&id, "boom".into(), 49, clock.now(), 0.5);
+        clock.advance(Duration::from_secs(1));
+        supervisor.due(clock.now());
+        let verdict = supervisor.panicked(&id, "boom".into(), 0, clock.now(), 0.5);
+        assert!(matches!(verdict, Verdict::RetryAt(_)), "{verdict:?}");
+        supervisor.become_serving(&id);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(supervisor.due(clock.now()), [id]);
     }
 
     #[test]
