@@ -1,9 +1,12 @@
 //! Parsing a recommend request in one pass: candidates become catalogue slots as they are read.
 
+mod skipped;
+
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use self::skipped::Skipped;
 use crate::{failure::Failure, features::Catalogue};
 
 /// Longest user or device id.
@@ -140,7 +143,7 @@ impl<'de> Visitor<'de> for RequestSeed<'_> {
                         typed::<Vec<Extra>, M>(&mut map, "include")?.contains(&Extra::Title);
                 }
                 Field::Unknown => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<Skipped>()?;
                 }
             }
         }
@@ -232,7 +235,7 @@ impl<'de> Visitor<'de> for ContextVisitor {
                 "hour" => context.hour = Some(number(typed(&mut map, "hour")?, 0, 23)?),
                 "weekday" => context.weekday = Some(number(typed(&mut map, "weekday")?, 1, 7)?),
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<Skipped>()?;
                 }
             }
         }
