@@ -8,9 +8,11 @@ mod criticality;
 mod deadline;
 mod gatekeeper;
 mod predict;
+mod unread;
 
 pub use body::{BodyLimits, read_body, require_json};
 pub use concurrency::LimiterSettings;
 pub use criticality::criticality;
 pub use deadline::deadline;
 pub use gatekeeper::{Applicant, Gatekeeper, LaneSnapshot, OUTCOME_WAIT};
+pub use unread::holding;

@@ -24,28 +24,30 @@ pub struct BodyLimits {
 /// Reads the whole body, or says why not.
 pub async fn read_body(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: &mut Payload,
     limits: BodyLimits,
 ) -> Result<Bytes, Failure> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.parse::<u64>().ok());
-    let oversized = announced.is_some_and(|bytes| bytes > limits.most.0);
-    // A client that asked first gets its answer before it sends anything.
-    let asked_first = request.headers().contains_key(header::EXPECT);
-    if oversized && asked_first {
-        return Err(too_large(limits));
-    }
+    let mut oversized = announced.is_some_and(|bytes| bytes > limits.most.0);
     let read = async {
-        if oversized {
-            discard(&mut payload, limits).await
-        } else {
-            collect(&mut payload, limits).await
+        if !oversized {
+            if let Some(body) = collect(payload, limits).await? {
+                return Ok(body);
+            }
+            oversized = true;
         }
+        // Also where the client asked first (Expect: 100-continue): the server has told it to go
+        // on before this code hears of the request.
+        discard(payload, limits).await?;
+        Err(too_large(limits))
     };
     match tokio::time::timeout(limits.time, read).await {
         Ok(result) => result,
+        // However long the rest takes, the body will not get any smaller.
+        Err(_) if oversized => Err(too_large(limits)),
         Err(_) => {
             let within = common::Span(limits.time);
             Err(Failure::new(
@@ -56,34 +58,27 @@ pub async fn read_body(
     }
 }
 
-async fn collect(payload: &mut Payload, limits: BodyLimits) -> Result<Bytes, Failure> {
+/// The whole body; none as soon as it is too large.
+async fn collect(payload: &mut Payload, limits: BodyLimits) -> Result<Option<Bytes>, Failure> {
+    let fits = |bytes: &[u8]| bytes.len() <= limits.most.as_usize();
     let Some(first) = next(payload).await? else {
-        return Ok(Bytes::new());
+        return Ok(Some(Bytes::new()));
     };
     let Some(second) = next(payload).await? else {
-        return within(first, limits);
+        return Ok(Some(first).filter(|body| fits(body)));
     };
     let mut body = BytesMut::from(first);
     body.extend_from_slice(&second);
-    while body.len() <= limits.most.as_usize() {
+    while fits(&body) {
         match next(payload).await? {
             Some(chunk) => body.extend_from_slice(&chunk),
-            None => return within(body.freeze(), limits),
+            None => return Ok(Some(body.freeze())),
         }
     }
-    drop(body);
-    discard(payload, limits).await
+    Ok(None)
 }
 
-fn within(body: Bytes, limits: BodyLimits) -> Result<Bytes, Failure> {
-    if body.len() > limits.most.as_usize() {
-        Err(too_large(limits))
-    } else {
-        Ok(body)
-    }
-}
-
-async fn discard(payload: &mut Payload, limits: BodyLimits) -> Result<Bytes, Failure> {
+async fn discard(payload: &mut Payload, limits: BodyLimits) -> Result<(), Failure> {
     let mut left = limits.discard.as_usize();
     while left > 0 {
         match next(payload).await? {
@@ -91,7 +86,7 @@ async fn discard(payload: &mut Payload, limits: BodyLimits) -> Result<Bytes, Fai
             None => break,
         }
     }
-    Err(too_large(limits))
+    Ok(())
 }
 
 async fn next(payload: &mut Payload) -> Result<Option<Bytes>, Failure> {

@@ -9,14 +9,18 @@ use actix_web::{
 use common::RequestId;
 
 use crate::{
-    admission::{BodyLimits, criticality, deadline, read_body, require_json},
+    admission::{BodyLimits, criticality, deadline, holding, read_body, require_json},
     failure::Failure,
     metrics::Protocol,
     recommend::{Answer, Desk, Envelope, ParseLimits, Recommend, recommend},
     respond,
 };
 
-pub(super) async fn item(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> HttpResponse {
+pub(super) async fn item(
+    request: HttpRequest,
+    mut payload: Payload,
+    desk: Data<Desk>,
+) -> HttpResponse {
     let front = desk.front();
     let start = front.now();
     let _in_flight = front.begin();
@@ -25,7 +29,7 @@ pub(super) async fn item(request: HttpRequest, payload: Payload, desk: Data<Desk
         .get(respond::REQUEST_ID)
         .and_then(|v| v.to_str().ok());
     let id = front.request_id(given);
-    let result = answer(&request, payload, &desk, &id, start).await;
+    let result = answer(&request, &mut payload, &desk, &id, start).await;
     let failure = result.as_ref().err().map(|failure| failure.code);
     front.count(failure);
     front.hand_over_outcomes();
@@ -45,14 +49,14 @@ pub(super) async fn item(request: HttpRequest, payload: Payload, desk: Data<Desk
         }
         Err(failure) => {
             tracing::debug!(request_id = %id, code = failure.code.as_str(), message = %failure.message, "refused");
-            respond::failed(&failure, id.as_str())
+            holding(respond::failed(&failure, id.as_str()), payload)
         }
     }
 }
 
 async fn answer(
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
     desk: &Desk,
     id: &RequestId,
     start: std::time::Instant,
