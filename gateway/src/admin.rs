@@ -9,7 +9,7 @@ mod metrics;
 use std::sync::Arc;
 
 use actix::Addr;
-use actix_web::{HttpResponse, middleware::from_fn, web};
+use actix_web::{HttpResponse, http::header, middleware::from_fn, web};
 use common::ErrorCode;
 
 use crate::{
@@ -54,12 +54,16 @@ async fn not_found() -> HttpResponse {
 }
 
 async fn only_post() -> HttpResponse {
-    respond::failed(
-        &Failure::new(ErrorCode::MethodNotAllowed, "changes are made by POST"),
-        "",
-    )
+    wrong_method("POST", "changes are made by POST")
 }
 
 async fn only_get() -> HttpResponse {
-    respond::failed(&Failure::new(ErrorCode::MethodNotAllowed, "use GET"), "")
+    wrong_method("GET", "use GET")
+}
+
+fn wrong_method(allowed: &'static str, told: &str) -> HttpResponse {
+    let mut response = respond::failed(&Failure::new(ErrorCode::MethodNotAllowed, told), "");
+    let allowed = header::HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
 }
