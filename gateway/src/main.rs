@@ -23,7 +23,10 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Exit { status, message }) => {
-            eprintln!("gateway: {message}");
+            // One line a problem, each of which says whose it is.
+            for problem in message.lines() {
+                eprintln!("gateway: {problem}");
+            }
             ExitCode::from(status)
         }
     }
@@ -75,7 +78,7 @@ fn check(options: &Options) -> Result<(), Exit> {
         println!("configuration, library, feature store and models are in order");
         return Ok(());
     }
-    Err(Exit::configuration(problems.join("\ngateway: ")))
+    Err(Exit::configuration(problems.join("\n")))
 }
 
 fn run_import(import: &Import) -> Result<(), Exit> {
