@@ -1,0 +1,254 @@
+//! The admin port: what it shows, to whom, and that the data port shows none of it.
+
+mod harness;
+
+use harness::{
+    client::{empty, get, post, send},
+    process::{Setup, Shared},
+    refusals::assert_refused,
+};
+use serde_json::json;
+
+static GATEWAY: Shared = Shared::new(Setup::new);
+
+const TOKEN: &str = "a-token-of-32-characters-0123456";
+
+static GUARDED: Shared =
+    Shared::new(|| Setup::new().config(&format!("[admin]\ntoken = \"{TOKEN}\"\n")));
+
+const PATHS: [&str; 4] = [
+    "/metrics",
+    "/admin/actors",
+    "/admin/breakers",
+    "/admin/config",
+];
+
+/// The names of all metrics, as the source lists them.
+fn metric_names() -> Vec<&'static str> {
+    let source = include_str!("../../common/src/metric_names.rs");
+    let quoted = source.split('"').skip(1).step_by(2);
+    let names: Vec<_> = quoted.filter(|text| text.starts_with("fusebox_")).collect();
+    assert!(names.len() >= 14, "{names:?}");
+    names
+}
+
+#[tokio::test]
+async fn every_metric_is_exported_with_its_help_and_type() {
+    let gateway = GATEWAY.get();
+    assert_eq!(
+        gateway.recommend(&json!({"user_id": "1"})).await.status,
+        200
+    );
+    let answer = get(gateway.admin, "/metrics").await;
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let metrics = gateway.metrics().await;
+    for name in metric_names() {
+        assert!(
+            metrics.contains(&format!("# HELP {name} ")),
+            "{name}: {metrics}"
+        );
+        assert!(metrics.contains(&format!("# TYPE {name} ")), "{name}");
+        let samples = metrics.lines().filter(|line| !line.starts_with('#'));
+        assert!(
+            samples.filter(|line| line.starts_with(name)).count() > 0,
+            "{name} has no sample"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_latency_histogram_has_an_edge_at_the_promised_11_ms() {
+    let metrics = GATEWAY.get().metrics().await;
+    let mut histograms = 0;
+    for name in metric_names()
+        .into_iter()
+        .filter(|name| name.ends_with("_duration_seconds"))
+    {
+        let edge = metrics.lines().any(|line| {
+            line.starts_with(&format!("{name}_bucket")) && line.contains("le=\"0.011\"")
+        });
+        assert!(edge, "{name}");
+        histograms += 1;
+    }
+    assert_eq!(histograms, 7);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_their_outcome() {
+    // A gateway of its own: nobody else counts here.
+    let gateway = Setup::new().start();
+    for _ in 0..3 {
+        assert_eq!(
+            gateway.recommend(&json!({"user_id": "1"})).await.status,
+            200
+        );
+    }
+    assert_eq!(gateway.recommend(&json!({})).await.status, 400);
+    assert_eq!(gateway.get("/nowhere").await.status, 404);
+    assert_eq!(gateway.get("/v2/recommend/item").await.status, 405);
+    let metrics = gateway.metrics().await;
+    for (code, count) in [
+        ("OK", 3),
+        ("BUSI.INPUT.INVALID", 1),
+        ("BUSI.INPUT.NOT_FOUND", 1),
+        ("BUSI.INPUT.METHOD_NOT_ALLOWED", 1),
+        ("MODEL.IO.PANICKED", 0),
+    ] {
+        let line = format!("fusebox_requests_total{{code=\"{code}\",protocol=\"rest\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    let runs = "fusebox_run_duration_seconds_count 3\n";
+    assert!(metrics.contains(runs), "three runs: {metrics}");
+    assert!(metrics.contains("fusebox_ready 1\n"));
+}
+
+#[tokio::test]
+async fn every_actor_is_listed_with_what_it_is_doing() {
+    let gateway = Setup::new().config("[http]\nworkers = 2\n").start();
+    for user in 0..10 {
+        let request = json!({"user_id": user.to_string(), "candidates": ["1", "2", "3"]});
+        assert_eq!(gateway.recommend(&request).await.status, 200);
+    }
+    let page = gateway.admin("/admin/actors").await;
+    let actors = page["inference"].as_array().unwrap();
+    let ids: Vec<_> = actors
+        .iter()
+        .map(|actor| actor["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["ml100k_din/1/0", "ml100k_din/1/1"]);
+    for actor in actors {
+        assert_eq!(
+            (&actor["state"], &actor["responsive"]),
+            (&json!("ready"), &json!(true))
+        );
+        assert_eq!(
+            (&actor["panics"], &actor["restarts"]),
+            (&json!(0), &json!(0))
+        );
+        assert_eq!(actor["business_code"], "RANK_DIN");
+        assert_eq!(actor["supervision"]["state"], "serving");
+    }
+    let sum = |key: &str| {
+        actors
+            .iter()
+            .map(|actor| actor[key].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(
+        (sum("answered"), sum("rows"), sum("queued")),
+        (10, 30, 0),
+        "{page}"
+    );
+    let fronts = page["fronts"].as_array().unwrap();
+    assert_eq!(fronts.len(), 2, "{page}");
+    let answered = fronts
+        .iter()
+        .map(|front| front["answered"].as_u64().unwrap());
+    assert_eq!(answered.sum::<u64>(), 10, "{page}");
+    assert_eq!(page["unavailable_models"], json!([]));
+}
+
+#[tokio::test]
+async fn nothing_of_it_is_on_the_data_port_and_nothing_of_that_is_here() {
+    let gateway = GATEWAY.get();
+    for path in PATHS {
+        assert_refused(&get(gateway.http, path).await, 404, "BUSI.INPUT.NOT_FOUND");
+    }
+    let request = json!({"user_id": "1"});
+    let answer = post(gateway.admin, "/v2/recommend/item", &request).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (404, "BUSI.INPUT.NOT_FOUND")
+    );
+}
+
+#[tokio::test]
+async fn pages_are_read_with_get_alone() {
+    let gateway = GATEWAY.get();
+    for path in PATHS {
+        for method in ["POST", "PUT", "DELETE"] {
+            let answer = send(gateway.admin, empty(method, path)).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (405, "BUSI.INPUT.METHOD_NOT_ALLOWED")
+            );
+            assert!(answer.header("allow").contains("GET"), "{path}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_a_token_is_configured_nothing_is_shown_without_it() {
+    let gateway = GUARDED.get();
+    let cut = &TOKEN[..TOKEN.len() - 1];
+    for authorization in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        TOKEN,
+        &format!("Bearer {cut}"),
+        &format!("Bearer {TOKEN}x"),
+        &format!("Basic {TOKEN}"),
+    ] {
+        for path in PATHS.into_iter().chain(["/nowhere"]) {
+            let mut call = empty("GET", path);
+            if !authorization.is_empty() {
+                let value = authorization.parse().unwrap();
+                call.headers_mut().insert("authorization", value);
+            }
+            let answer = send(gateway.admin, call).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "BUSI.INPUT.UNAUTHENTICATED"),
+                "{authorization}"
+            );
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+    }
+    for path in PATHS {
+        let mut call = empty("GET", path);
+        let value = format!("Bearer {TOKEN}").parse().unwrap();
+        call.headers_mut().insert("authorization", value);
+        assert_eq!(send(gateway.admin, call).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_configuration_is_shown_without_its_secrets() {
+    let gateway = GUARDED.get();
+    let mut call = empty("GET", "/admin/config");
+    let value = format!("Bearer {TOKEN}").parse().unwrap();
+    call.headers_mut().insert("authorization", value);
+    let answer = send(gateway.admin, call).await;
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert!(!text.contains(TOKEN), "{text}");
+    let config = answer.json();
+    assert_eq!(config["admin"]["token"], "(hidden)");
+    assert_eq!(config["limits"]["deadline"], "800ms");
+    assert_eq!(config["limits"]["recommend_body"], "1MiB");
+    let log = gateway.log().join("\n");
+    assert!(!log.contains(TOKEN), "{log}");
+}
+
+#[tokio::test]
+async fn an_open_admin_port_with_a_token_is_served() {
+    let ports = [
+        "--http",
+        "127.0.0.1:0",
+        "--grpc",
+        "127.0.0.1:0",
+        "--admin",
+        "0.0.0.0:0",
+    ];
+    let setup = Setup::bare().args(ports);
+    let gateway = setup
+        .config(&format!("[admin]\ntoken = \"{TOKEN}\"\n"))
+        .start();
+    let loopback = ([127, 0, 0, 1], gateway.admin.port()).into();
+    assert_eq!(get(loopback, "/metrics").await.status, 401);
+}
