@@ -5,6 +5,9 @@
 //! the engine fails the batch in hand, drops the session and asks the supervisor for another, while
 //! the requests still waiting stay in the list. Fronts talk to it, and the pool.
 
+mod lifecycle;
+mod observe;
+
 use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,20 +22,25 @@ use tokio::sync::oneshot;
 use crate::{
     batch::{BatchQueue, Dropped, Entry, Job},
     gather::join,
-    messages::{
-        ActorId, Drain, Drained, Infer, InferFailure, InferReply, Install, Observe, Park, RunTimes,
-        RunnerLost,
-    },
+    gauge::Gauge,
+    messages::{ActorId, Drained, Infer, InferFailure, InferReply, RunTimes, RunnerLost},
     runner::RunError,
     session::{Session, Waiting, apart, part_fits},
-    stats::{ActorSnapshot, ActorState, Stats},
+    stats::{ActorState, Stats},
     warmup::WarmUp,
+    watchdog::Watch,
 };
 
 /// What an actor is made of.
 pub struct Options {
     /// Its place in the pool.
     pub id: ActorId,
+    /// Which of the actors that took this place in turn.
+    pub incarnation: u64,
+    /// What others see of it.
+    pub gauge: Arc<Gauge>,
+    /// Looks after its runs.
+    pub watch: Arc<Watch>,
     /// The model it serves.
     pub model: ModelName,
     /// Its version.
@@ -44,6 +52,9 @@ pub struct Options {
     /// Who replaces a lost session.
     pub supervisor: Recipient<RunnerLost>,
 }
+
+/// How often the gauge is told of run times.
+const SHOWN_EVERY_RUNS: u64 = 32;
 
 /// Runs one batch. Private: the actor tells itself, behind whatever is queued on its thread, so
 /// that requests which arrived together are read together.
@@ -119,7 +130,7 @@ impl InferenceActor {
             return;
         };
         let spec = Arc::clone(session.spec());
-        let ran = session.run(&batch, None, &*self.options.clock);
+        let ran = session.run(&batch, None, &*self.options.clock, &self.options.watch);
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows, &mut batch, ctx) else {
             return;
         };
@@ -158,7 +169,12 @@ impl InferenceActor {
             return;
         };
         let spec = Arc::clone(session.spec());
-        let ran = session.run(&batch, Some(&rows), &*self.options.clock);
+        let ran = session.run(
+            &batch,
+            Some(&rows),
+            &*self.options.clock,
+            &self.options.watch,
+        );
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows.len(), &mut batch, ctx) else {
             return;
         };
@@ -199,12 +215,22 @@ impl InferenceActor {
         match outcome {
             Ok(Ok(outputs)) => {
                 self.stats.ran(took, rows);
+                self.show_runs();
                 return Some(outputs);
             }
             Ok(Err(error)) => self.fail(std::mem::take(batch), &error),
             Err(message) => self.panicked(std::mem::take(batch), message, ctx),
         }
         None
+    }
+
+    /// Lets others see how long runs take; not after each, since a median costs a sort.
+    fn show_runs(&self) {
+        if self.stats.runs.is_multiple_of(SHOWN_EVERY_RUNS) {
+            let memory = self.session.as_ref().map_or(0, Session::memory_bytes);
+            let (runs, median) = (self.stats.runs, self.stats.median_run());
+            self.options.gauge.set_runs(runs, median, memory);
+        }
     }
 
     fn answer(&mut self, infer: Infer, outputs: Vec<Tensor>, times: RunTimes) {
@@ -231,17 +257,18 @@ impl InferenceActor {
         self.stats.panicked(&message, at);
         for waiting in batch {
             let told = format!("the engine panicked on this batch: {message}");
-            refuse(waiting.infer, ErrorCode::EnginePanicked, told);
+            // The engine borrowed the inputs and did not finish: another may.
+            answer_failure(
+                waiting.infer,
+                InferFailure::elsewhere(ErrorCode::EnginePanicked, told),
+            );
         }
-        // What a panic left inside the session is unknown; so is what its destructor does.
-        let lost = self.session.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(lost))).is_err() {
-            tracing::error!(actor = %self.options.id, "dropping the session panicked as well");
-        }
+        self.drop_session();
         let actor = self.options.id.clone();
         let runs_since_install = std::mem::take(&mut self.stats.runs_since_install);
         let lost = RunnerLost {
             actor,
+            incarnation: self.options.incarnation,
             cause: message,
             runs_since_install,
             at,
@@ -255,9 +282,19 @@ impl InferenceActor {
         }));
     }
 
+    fn drop_session(&mut self) {
+        self.options.gauge.set_session(false, 0);
+        self.options.watch.set_stopper(None);
+        // What a panic left inside the session is unknown; so is what its destructor does.
+        let lost = self.session.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(lost))).is_err() {
+            tracing::error!(actor = %self.options.id, "dropping the session panicked as well");
+        }
+    }
+
     fn refuse_all(&mut self, reason: &str) {
         for waiting in self.queue.drain() {
-            refuse(waiting.infer, ErrorCode::ModelUnavailable, reason);
+            refuse_here(waiting.infer, reason);
         }
     }
 
@@ -272,8 +309,18 @@ impl InferenceActor {
 }
 
 fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
+    answer_failure(infer, InferFailure::new(code, message));
+}
+
+/// This actor does not answer; another of its model may.
+fn refuse_here(infer: Infer, message: impl Into<String>) {
+    let failure = InferFailure::elsewhere(ErrorCode::ModelUnavailable, message);
+    answer_failure(infer, failure);
+}
+
+fn answer_failure(infer: Infer, failure: InferFailure) {
     // A caller that has gone needs no answer.
-    let _ = infer.reply.send(Err(InferFailure::new(code, message)));
+    let _ = infer.reply.send(Err(failure));
 }
 
 impl Actor for InferenceActor {
@@ -285,13 +332,8 @@ impl Actor for InferenceActor {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        for waiting in self.queue.drain() {
-            refuse(
-                waiting.infer,
-                ErrorCode::ModelUnavailable,
-                "the model was taken out of service",
-            );
-        }
+        self.refuse_all("the model was taken out of service");
+        self.drop_session();
     }
 }
 
@@ -300,11 +342,7 @@ impl Handler<Infer> for InferenceActor {
 
     fn handle(&mut self, infer: Infer, ctx: &mut Context<Self>) {
         if self.closed {
-            return refuse(
-                infer,
-                ErrorCode::ModelUnavailable,
-                "this actor takes no more requests",
-            );
+            return refuse_here(infer, "this actor takes no more requests");
         }
         let waiting = Waiting {
             infer,
@@ -314,11 +352,9 @@ impl Handler<Infer> for InferenceActor {
         };
         if let Err(waiting) = self.queue.push(waiting) {
             self.stats.refused += 1;
-            refuse(
-                waiting.infer,
-                ErrorCode::Overloaded,
-                "too many requests wait for this model",
-            );
+            let told = "too many requests wait for this model";
+            let failure = InferFailure::elsewhere(ErrorCode::Overloaded, told);
+            answer_failure(waiting.infer, failure);
         }
         self.schedule_flush(ctx);
     }
@@ -342,73 +378,5 @@ impl Handler<Flush> for InferenceActor {
         }
         self.finish_draining();
         self.schedule_flush(ctx);
-    }
-}
-
-impl Handler<Install> for InferenceActor {
-    type Result = ();
-
-    fn handle(&mut self, install: Install, ctx: &mut Context<Self>) {
-        let session = Session::new(install.runner);
-        self.queue.set_row_budget(session.spec().row_budget);
-        self.session = Some(session);
-        self.warm_up = install.warm_up;
-        self.stats.installs += 1;
-        self.stats.runs_since_install = 0;
-        self.schedule_flush(ctx);
-    }
-}
-
-impl Handler<Park> for InferenceActor {
-    type Result = ();
-
-    fn handle(&mut self, park: Park, _: &mut Context<Self>) {
-        self.closed = true;
-        self.refuse_all(&park.reason);
-        self.finish_draining();
-    }
-}
-
-impl Handler<Drain> for InferenceActor {
-    type Result = ResponseFuture<Drained>;
-
-    fn handle(&mut self, _: Drain, _: &mut Context<Self>) -> Self::Result {
-        self.closed = true;
-        let (done, drained) = oneshot::channel();
-        self.draining.push(done);
-        self.finish_draining();
-        // An actor that stops has nothing left in its list either.
-        Box::pin(async { drained.await.unwrap_or(Drained) })
-    }
-}
-
-impl Handler<Observe> for InferenceActor {
-    type Result = ActorSnapshot;
-
-    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> ActorSnapshot {
-        let stats = &self.stats;
-        ActorSnapshot {
-            state: self.state(),
-            model: self.options.model.to_string(),
-            version: self.options.version.get(),
-            business_code: self
-                .session
-                .as_ref()
-                .map_or_else(String::new, |s| s.spec().business_code.clone()),
-            queued: self.queue.len(),
-            runs: stats.runs,
-            rows: stats.rows,
-            answered: stats.answered,
-            errors: stats.errors,
-            panics: stats.panics,
-            restarts: stats.installs.saturating_sub(1),
-            expired: stats.expired,
-            abandoned: stats.abandoned,
-            refused: stats.refused,
-            run_p50_us: stats.run_quantile_us(0.5),
-            run_p99_us: stats.run_quantile_us(0.99),
-            last_panic: stats.last_panic.clone(),
-            warm_up: self.warm_up.reason.clone(),
-        }
     }
 }

@@ -11,6 +11,7 @@ mod actor;
 mod batch;
 mod engine;
 mod gather;
+mod gauge;
 mod messages;
 mod runner;
 mod session;
@@ -18,18 +19,21 @@ mod spec;
 mod stats;
 mod validate;
 mod warmup;
+mod watchdog;
 
 pub use actor::{InferenceActor, Options};
 pub use engine::{
     Declared, FakeEngine, FakeSettings, HangMode, LibraryError, OptimizationLevel, OrtEngine,
     OrtLibrary, OrtSettings,
 };
+pub use gauge::{Gauge, Permit};
 pub use messages::{
     ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe, Park,
-    RunTimes, RunnerLost,
+    RunTimes, RunnerLost, Work,
 };
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};
 pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows};
 pub use stats::{ActorSnapshot, ActorState, LastPanic};
 pub use validate::{InputError, rows_of, validate};
 pub use warmup::{WarmUp, warm_up};
+pub use watchdog::{Hung, OnHung, Patience, Watch, Watchdog};

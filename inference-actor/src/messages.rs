@@ -2,6 +2,10 @@
 
 use std::{
     fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -9,7 +13,7 @@ use actix::Message;
 use common::{Deadline, ErrorCode, tensor::Tensor};
 use tokio::sync::oneshot;
 
-use crate::{runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
+use crate::{gauge::Permit, runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
 
 /// The place of an actor in the pool: stable over restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,8 +30,8 @@ impl fmt::Display for ActorId {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Infer {
-    /// In the order of the model's spec.
-    pub inputs: Vec<Option<Tensor>>,
+    /// What to run on.
+    pub work: Arc<Work>,
     /// What validation counted.
     pub rows: Rows,
     /// After this the answer is of no use.
@@ -36,6 +40,37 @@ pub struct Infer {
     pub sent_at: Instant,
     /// Where the answer goes.
     pub reply: oneshot::Sender<InferResult>,
+    /// Counts it as in flight until it is answered or dropped.
+    pub permit: Permit,
+}
+
+/// The inputs of a request. The caller keeps a handle, so that another actor can be asked with the
+/// same tensors where the first could not finish.
+#[derive(Debug)]
+pub struct Work {
+    /// In the order of the model's spec.
+    pub inputs: Vec<Option<Tensor>>,
+    started: AtomicBool,
+}
+
+impl Work {
+    /// Work that no engine has seen.
+    #[must_use]
+    pub fn new(inputs: Vec<Option<Tensor>>) -> Arc<Self> {
+        let started = AtomicBool::new(false);
+        Arc::new(Self { inputs, started })
+    }
+
+    /// Whether an engine has begun to run it.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        // Acquire and release: whoever takes the work elsewhere must not miss that it began.
+        self.started.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn start(&self) {
+        self.started.store(true, Ordering::Release);
+    }
 }
 
 /// An answer or the reason why there is none.
@@ -73,6 +108,8 @@ pub struct InferFailure {
     pub code: ErrorCode,
     /// What to tell the caller.
     pub message: String,
+    /// Whether another actor of the model may answer: the engine did not finish, or never began.
+    pub elsewhere: bool,
 }
 
 impl InferFailure {
@@ -80,6 +117,15 @@ impl InferFailure {
         Self {
             code,
             message: message.into(),
+            elsewhere: false,
+        }
+    }
+
+    /// This actor cannot answer, another may.
+    pub(crate) fn elsewhere(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            elsewhere: true,
+            ..Self::new(code, message)
         }
     }
 }
@@ -100,6 +146,8 @@ pub struct Install {
 pub struct RunnerLost {
     /// Which actor.
     pub actor: ActorId,
+    /// Which of the actors that took this place in turn.
+    pub incarnation: u64,
     /// What the panic said.
     pub cause: String,
     /// Successful runs since the session was installed.
@@ -108,7 +156,8 @@ pub struct RunnerLost {
     pub at: SystemTime,
 }
 
-/// Take no more requests and refuse those that wait: there will be no session.
+/// Drop the session, take no more requests and refuse those that wait: there is no session until
+/// the next [`Install`].
 #[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
 pub struct Park {

@@ -44,6 +44,8 @@ pub struct ActorSnapshot {
     pub version: u32,
     /// The business's name for the model.
     pub business_code: String,
+    /// Requests waiting in its mailbox and list, or being run.
+    pub in_flight: usize,
     /// Requests waiting in its list.
     pub queued: usize,
     /// Runs that gave outputs.
@@ -66,8 +68,14 @@ pub struct ActorSnapshot {
     pub refused: u64,
     /// Median of the last 100 run times.
     pub run_p50_us: u64,
+    /// Their 90th percentile.
+    pub run_p90_us: u64,
     /// Their 99th percentile.
     pub run_p99_us: u64,
+    /// The longest of them.
+    pub run_max_us: u64,
+    /// What its session holds, where the engine tells; 0 where it does not.
+    pub session_memory_bytes: u64,
     /// The last panic, if any.
     pub last_panic: Option<LastPanic>,
     /// How its warm-up went.
@@ -100,6 +108,10 @@ impl Stats {
             self.recent.pop_front();
         }
         self.recent.push_back(took);
+    }
+
+    pub(crate) fn median_run(&self) -> Duration {
+        Duration::from_micros(self.run_quantile_us(0.5))
     }
 
     pub(crate) fn panicked(&mut self, message: &str, at: SystemTime) {

@@ -224,7 +224,7 @@ pub(crate) mod tests {
                     "history",
                     vec![any(), Dim::Fixed(3)],
                     Role::Request,
-                    Some(0..=9),
+                    vec![0..=9],
                 ),
                 input("candidates", vec![any()], Role::Candidate, vec![1..=9]),
                 input("row_index", vec![any()], Role::RowIndex, Vec::new()),

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::{ByteSize, ModelName, Span};
 
 macro_rules! sections {
-    ($($(#[$doc:meta])+ $name:ident { $($field:ident: $type:ty,)+ })+) => {$(
+    ($($(#[$doc:meta])+ $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)+ })+) => {$(
         $(#[$doc])+
         #[derive(Debug, Clone, Deserialize, Serialize)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, reason = "each key is documented in default.toml")]
-        pub struct $name { $(pub $field: $type,)+ }
+        pub struct $name { $($(#[$attr])* pub $field: $type,)+ }
     )+};
 }
 
@@ -62,6 +62,8 @@ sections! {
         queue: usize,
         load_timeout: Span,
         library: PathBuf,
+        dedicated_threads: usize,
+        long_run: Span,
     }
     /// The feature store.
     Features {
@@ -72,6 +74,8 @@ sections! {
         model: ModelName,
         candidates: CandidateSource,
         pool: usize,
+        #[serde(default)] genre: Option<String>,
+        #[serde(default)] model_scene: Option<String>,
     }
     /// How failed actors are brought back.
     Supervision {
@@ -79,6 +83,10 @@ sections! {
         restart_delay_max: Span,
         healthy_runs: u32,
         park_after: u32,
+        stall_after: Span,
+        hang_grace: Span,
+        quarantine: usize,
+        actor_memory: ByteSize,
     }
     /// Shutting down.
     Drain {
@@ -100,6 +108,8 @@ pub enum CandidateSource {
     Popular,
     /// Every item of the catalogue, up to the scene's pool.
     Catalogue,
+    /// The most popular items of the scene's genre first, up to the scene's pool.
+    Genre,
 }
 
 /// How log lines look.
