@@ -54,7 +54,7 @@ pub struct Options {
 }
 
 /// How often the gauge is told of run times.
-const SHOWN_EVERY_RUNS: u64 = 32;
+const MEDIAN_EVERY_RUNS: u64 = 32;
 
 /// Runs one batch. Private: the actor tells itself, behind whatever is queued on its thread, so
 /// that requests which arrived together are read together.
@@ -224,12 +224,13 @@ impl InferenceActor {
         None
     }
 
-    /// Lets others see how long runs take; not after each, since a median costs a sort.
+    /// Lets others see how runs go; the median not after each, since it costs a sort.
     fn show_runs(&self) {
-        if self.stats.runs.is_multiple_of(SHOWN_EVERY_RUNS) {
-            let memory = self.session.as_ref().map_or(0, Session::memory_bytes);
-            let (runs, median) = (self.stats.runs, self.stats.median_run());
-            self.options.gauge.set_runs(runs, median, memory);
+        let gauge = &self.options.gauge;
+        let memory_bytes = self.session.as_ref().map_or(0, Session::memory_bytes);
+        gauge.ran(self.stats.runs, memory_bytes);
+        if self.stats.runs.is_multiple_of(MEDIAN_EVERY_RUNS) {
+            gauge.set_median(self.stats.median_run());
         }
     }
 

@@ -88,11 +88,14 @@ impl Gauge {
         }
     }
 
-    pub(crate) fn set_runs(&self, runs: u64, median: Duration, memory_bytes: u64) {
-        let median = u64::try_from(median.as_micros()).unwrap_or(u64::MAX);
-        self.median_run_us.store(median, Ordering::Relaxed);
+    pub(crate) fn ran(&self, runs: u64, memory_bytes: u64) {
         self.runs.store(runs, Ordering::Relaxed);
         self.memory_bytes.store(memory_bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_median(&self, median: Duration) {
+        let median = u64::try_from(median.as_micros()).unwrap_or(u64::MAX);
+        self.median_run_us.store(median, Ordering::Relaxed);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{gauge::Gauge, messages::ActorId, runner::Stopper};
 /// When the watchdog acts.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// A run that has taken this long stalls its actor.
+    /// A run that has taken this long, and far longer than usual, stalls its actor.
     pub stall_after: Duration,
     /// How long a run may go on after it was told to end.
     pub hang_grace: Duration,
@@ -43,6 +43,8 @@ pub struct Hung {
 /// Takes the news of a hung run; false if it cannot now and is to be told again.
 pub type OnHung = Box<dyn Fn(Hung) -> bool + Send>;
 
+/// A run is overdue when it has taken the time of so many usual ones.
+const OVERDUE_RUNS: u32 = 10;
 /// How soon news is told again that could not be taken.
 const TELL_AGAIN: Duration = Duration::from_millis(10);
 
@@ -132,7 +134,12 @@ impl Watch {
 
     /// A run begins.
     pub(crate) fn begin(&self, now: Instant, deadline: Instant) {
-        let run = Running::new(now, deadline, self.shared.patience);
+        let (_, typical) = self.gauge.typical_run();
+        let patience = Patience {
+            stall_after: self.shared.patience.stall_after.max(typical * OVERDUE_RUNS),
+            ..self.shared.patience
+        };
+        let run = Running::new(now, deadline, patience);
         self.lock().run = Some(run);
         self.shared.wake_by(run.stall_at);
     }

@@ -18,6 +18,7 @@ impl Handler<Install> for InferenceActor {
         self.drop_session();
         self.options.watch.set_stopper(Some(session.stopper()));
         self.options.gauge.set_session(true, session.memory_bytes());
+        self.options.gauge.set_median(install.warm_up.typical_run);
         self.session = Some(session);
         self.closed = false;
         self.warm_up = install.warm_up;
