@@ -8,10 +8,10 @@ mod lines;
 mod load;
 mod settings;
 
-pub use load::{ConfigProblems, Override, Problem, load};
+pub use load::{ConfigProblems, Override, Problem, Rules, load};
 pub use settings::{
-    Admin, CandidateSource, Drain, Features, Grpc, Http, Limits, Log, LogFormat, Models, Scene,
-    Secret, Settings, Supervision,
+    Admin, Admission, Breaker, CandidateSource, Drain, Fallback, Features, Grpc, Http, Limits, Log,
+    LogFormat, Models, Scene, Secret, Settings, Supervision,
 };
 
 /// The annotated file of defaults, as compiled in.

@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod config;
+mod criticality;
 mod deadline;
 mod error;
 mod ids;
@@ -13,6 +14,7 @@ pub mod tensor;
 mod units;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use criticality::{Criticality, UnknownCriticality};
 pub use deadline::Deadline;
 pub use error::{ErrorCode, Impact, Layer, Recoverability, Source};
 pub use ids::{IdError, ModelName, ModelVersion, RequestId};

@@ -23,8 +23,22 @@ pub const BATCH_ROWS: &str = "fusebox_batch_rows";
 pub const MAILBOX_DEPTH: &str = "fusebox_mailbox_depth";
 /// Restarts of an actor, by actor and cause. Counter.
 pub const ACTOR_RESTARTS: &str = "fusebox_actor_restarts_total";
+/// Requests asked of a second actor because the first could not finish. Counter.
+pub const ASKED_ELSEWHERE: &str = "fusebox_asked_elsewhere_total";
 /// Entries dropped before their run, by reason. Counter.
 pub const DROPPED: &str = "fusebox_dropped_before_run_total";
+/// Answers given without the model, by reason. Counter.
+pub const DEGRADED: &str = "fusebox_degraded_total";
+/// Engine time spent on answers that nobody waited for any more, by actor. Counter.
+pub const WASTED_SECONDS: &str = "fusebox_wasted_run_seconds_total";
+/// State of a breaker, by key: 0 closed, 1 open, 2 half-open, 3 ramp. Gauge.
+pub const BREAKER_STATE: &str = "fusebox_breaker_state";
+/// What a breaker has measured and compares with, by key and quantity. Gauge.
+pub const BREAKER_SECONDS: &str = "fusebox_breaker_seconds";
+/// Requests in a breaker's slow window, by key. Gauge.
+pub const BREAKER_SAMPLES: &str = "fusebox_breaker_samples";
+/// Breakers' changes of state, by key, states and reason. Counter.
+pub const BREAKER_TRANSITIONS: &str = "fusebox_breaker_transitions_total";
 /// Whether the process is ready. Gauge.
 pub const READY: &str = "fusebox_ready";
 /// Build information as labels. Gauge of value 1.

@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Validate configuration, feature store and repository, and list every problem.
     Check,
+    /// Look at all that a start needs and say of each thing whether it is well or how to mend it.
+    Doctor,
     /// Make a feature store from JSON lines (see docs/OPERATIONS.md).
     Import(Import),
 }
@@ -75,7 +77,7 @@ impl Options {
             })?),
         };
         let file = self.config.as_deref().zip(text.as_deref());
-        load(file, &self.overrides()).map_err(Exit::configuration)
+        load(file, &self.overrides(), &crate::settings::problems).map_err(Exit::configuration)
     }
 
     fn overrides(&self) -> Vec<Override> {

@@ -17,6 +17,8 @@ pub struct Failure {
     pub message: String,
     /// When a retry makes sense.
     pub retry_after: Option<Duration>,
+    /// The run it failed in, if it got that far.
+    pub batch_id: Option<u64>,
 }
 
 impl Failure {
@@ -26,6 +28,7 @@ impl Failure {
             code,
             message: message.into(),
             retry_after: None,
+            batch_id: None,
         }
     }
 
@@ -37,7 +40,10 @@ impl Failure {
 
 impl From<InferFailure> for Failure {
     fn from(failure: InferFailure) -> Self {
-        Self::new(failure.code, failure.message)
+        Self {
+            batch_id: failure.batch_id,
+            ..Self::new(failure.code, failure.message)
+        }
     }
 }
 

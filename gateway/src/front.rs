@@ -4,25 +4,24 @@
 //! an `.await`. [`FrontActor`] is the same state's mailbox, for other threads. Its mailbox stays at
 //! the default of 16: only admin talks to it, and waits for room. It runs no engine code.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
-    time::Instant,
-};
+mod ask;
+
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Instant};
 
 use actix::prelude::*;
+use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
 use common::{
-    Clock, Deadline, ErrorCode, RequestId,
+    Clock, ErrorCode, RequestId,
     config::{Scene, Settings},
-    tensor::Tensor,
 };
-use inference_actor::{Infer, InferReply, ModelSpec, Rows};
-use pool::{HostId, ModelRoute, Pool};
-use tokio::sync::oneshot;
+use pool::{HostId, Pool};
 
 use crate::{
-    failure::Failure, features::FeatureStore, metrics::Metrics, phase::Phase, recommend::Plan,
+    admission::{Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
+    failure::Failure,
+    features::FeatureStore,
+    metrics::Metrics,
+    phase::Phase,
 };
 
 /// What all fronts of a process share.
@@ -41,6 +40,10 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Distinguishes the ids this process makes from those of others.
     pub process: u64,
+    /// What fronts read before they ask a model.
+    pub directory: Arc<Directory>,
+    /// Takes the outcomes of what they asked.
+    pub breaker: Addr<BreakerActor>,
 }
 
 /// One worker thread's state.
@@ -51,26 +54,32 @@ pub struct Front {
     in_flight: Cell<usize>,
     answered: Cell<u64>,
     failed: Cell<u64>,
-    plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
+    gatekeeper: Gatekeeper,
 }
-
-type PlanResult = Result<Rc<Plan>, Failure>;
-
-/// Most models whose plans a thread keeps; beyond, the oldest goes.
-const MOST_PLANS: usize = 64;
 
 impl Front {
     /// The front of the thread that hosts `host`'s actors.
     #[must_use]
     pub fn new(shared: Arc<Shared>, host: HostId) -> Self {
+        let settings = &shared.settings;
+        let profile = KeyProfile {
+            deadline: settings.limits.deadline.0,
+            slo: settings.breaker.slo.0,
+            release_p99: None,
+        };
+        let limiter = LimiterSettings {
+            target: settings.admission.queue_delay.0,
+            window: settings.admission.queue_delay_window.0,
+            most: settings.models.queue,
+        };
         Self {
+            gatekeeper: Gatekeeper::new(Arc::clone(&shared.directory), profile, limiter),
             shared,
             host,
             sequence: Cell::new(0),
             in_flight: Cell::new(0),
             answered: Cell::new(0),
             failed: Cell::new(0),
-            plans: RefCell::default(),
         }
     }
 
@@ -96,6 +105,24 @@ impl Front {
     #[must_use]
     pub fn store(&self) -> &dyn FeatureStore {
         &*self.shared.store
+    }
+
+    /// Decides who gets in on this thread.
+    #[must_use]
+    pub fn gatekeeper(&self) -> &Gatekeeper {
+        &self.gatekeeper
+    }
+
+    /// Sends the outcomes that are due to the breaker. One that is behind costs samples, never a
+    /// request: they wait, within bounds, for the next try.
+    pub fn hand_over_outcomes(&self) {
+        let Some(outcomes) = self.gatekeeper.due_outcomes(self.now()) else {
+            return;
+        };
+        match self.shared.breaker.try_send(ObserveOutcomes(outcomes)) {
+            Err(SendError::Full(refused)) => self.gatekeeper.put_back(refused.0),
+            Ok(()) | Err(SendError::Closed(_)) => {}
+        }
     }
 
     /// The caller's id where it sent a usable one, else a new one.
@@ -126,75 +153,6 @@ impl Front {
                 "scene `{asked}` is not configured; there are: {known}"
             ))
         })
-    }
-
-    /// How a model's inputs are filled; worked out at its first request.
-    pub fn plan(&self, spec: &Arc<ModelSpec>) -> PlanResult {
-        let known = |(of, _): &&(Arc<ModelSpec>, PlanResult)| Arc::ptr_eq(of, spec);
-        if let Some((_, plan)) = self.plans.borrow().iter().find(known) {
-            return plan.clone();
-        }
-        let plan = Plan::of(spec, self.store().profile_features())
-            .map(Rc::new)
-            .map_err(|reason| {
-                let message = format!("model `{}` cannot rank: {reason}", spec.name);
-                Failure::new(ErrorCode::ModelUnavailable, message)
-            });
-        let mut plans = self.plans.borrow_mut();
-        if plans.len() >= MOST_PLANS {
-            drop(plans.remove(0));
-        }
-        plans.push((Arc::clone(spec), plan.clone()));
-        plan
-    }
-
-    /// Asks an actor of the model and waits for the one answer, at most until the deadline.
-    pub async fn infer(
-        &self,
-        route: &ModelRoute,
-        inputs: Vec<Option<Tensor>>,
-        rows: Rows,
-        deadline: Deadline,
-    ) -> Result<InferReply, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let spread = usize::try_from(self.sequence.get()).unwrap_or(0);
-        let actor = route.pick(self.host, spread).ok_or_else(|| {
-            Failure::new(
-                ErrorCode::ModelUnavailable,
-                format!("no actor serves model `{}`", route.name),
-            )
-        })?;
-        let infer = Infer {
-            inputs,
-            rows,
-            deadline,
-            sent_at: self.now(),
-            reply,
-        };
-        actor
-            .addr
-            .try_send(infer)
-            .map_err(|refused| match refused {
-                SendError::Full(_) => Failure::new(
-                    ErrorCode::Overloaded,
-                    "too many requests wait for this model",
-                ),
-                SendError::Closed(_) => Failure::new(
-                    ErrorCode::ModelUnavailable,
-                    format!("the actor {} has stopped", actor.id),
-                ),
-            })?;
-        match tokio::time::timeout_at(deadline.at().into(), answer).await {
-            Ok(Ok(result)) => Ok(result?),
-            Ok(Err(_)) => Err(Failure::new(
-                ErrorCode::Internal,
-                "the actor went away with the request",
-            )),
-            Err(_) => Err(Failure::new(
-                ErrorCode::Deadline,
-                "the deadline passed before the model answered",
-            )),
-        }
     }
 
     /// Counts a request that began; the guard counts its end however it ends.
@@ -232,7 +190,7 @@ pub struct ObserveFront;
 /// A front's counts.
 #[derive(Debug, Clone, serde::Serialize, MessageResponse)]
 pub struct FrontSnapshot {
-    /// `front/N`, N being its worker thread.
+    /// `front-N`, N being its worker thread.
     pub id: String,
     /// Requests being handled.
     pub in_flight: usize,
@@ -240,6 +198,8 @@ pub struct FrontSnapshot {
     pub answered: u64,
     /// Requests answered with an error.
     pub failed: u64,
+    /// What it lets in, by model and scene.
+    pub admission: Vec<LaneSnapshot>,
 }
 
 /// The mailbox of a front.
@@ -247,6 +207,11 @@ pub struct FrontActor(pub Rc<Front>);
 
 impl Actor for FrontActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // What a quiet thread has gathered must not wait for its next request.
+        ctx.run_interval(OUTCOME_WAIT, |actor, _| actor.0.hand_over_outcomes());
+    }
 }
 
 impl Handler<ObserveFront> for FrontActor {
@@ -255,10 +220,11 @@ impl Handler<ObserveFront> for FrontActor {
     fn handle(&mut self, _: ObserveFront, _: &mut Context<Self>) -> FrontSnapshot {
         let front = &self.0;
         FrontSnapshot {
-            id: format!("front/{}", front.host.0),
+            id: format!("front-{}", front.host.0),
             in_flight: front.in_flight.get(),
             answered: front.answered.get(),
             failed: front.failed.get(),
+            admission: front.gatekeeper.snapshot(),
         }
     }
 }

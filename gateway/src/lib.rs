@@ -8,6 +8,7 @@ mod admission;
 mod app;
 pub mod boot;
 pub mod cli;
+mod connections;
 mod failure;
 pub mod features;
 mod front;
@@ -18,5 +19,8 @@ mod phase;
 mod protocols;
 mod recommend;
 mod respond;
+mod secret;
+mod settings;
+mod timing;
 
 pub use logging::install as install_logging;

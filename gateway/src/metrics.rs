@@ -3,8 +3,8 @@
 use common::{ErrorCode, metric_names as names};
 use inference_actor::RunTimes;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 /// Which protocol a request came by.
@@ -42,6 +42,16 @@ pub struct Metrics {
     encode: Histogram,
     batch_rows: Histogram,
     ready: IntGauge,
+    degraded: IntCounterVec,
+    asked_elsewhere: IntCounter,
+    /// Breakers' changes of state.
+    transitions: IntCounterVec,
+    /// Breakers as of the last scrape.
+    pub(crate) breaker_state: IntGaugeVec,
+    pub(crate) breaker_seconds: GaugeVec,
+    pub(crate) breaker_samples: IntGaugeVec,
+    /// Engine time spent on answers nobody waited for; set when scraped.
+    pub(crate) wasted: CounterVec,
     /// Waiting requests, by actor; set when scraped.
     pub(crate) mailbox_depth: IntGaugeVec,
     /// New sessions, by actor and cause; set when scraped, from the actors' own counts.
@@ -87,6 +97,9 @@ impl Metrics {
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
+        let help = "Requests asked of a second actor because the first could not finish.";
+        let asked_elsewhere = IntCounter::new(names::ASKED_ELSEWHERE, help)?;
+        registry.register(Box::new(asked_elsewhere.clone()))?;
         let actor = &["actor"];
         Ok(Self {
             protocols: protocols(&registry)?,
@@ -110,7 +123,43 @@ impl Metrics {
                 "Entries dropped before their run.",
                 &["actor", "reason"],
             )?,
+            degraded: counters(
+                names::DEGRADED,
+                "Answers given without the model, by reason.",
+                &["reason"],
+            )?,
+            transitions: counters(
+                names::BREAKER_TRANSITIONS,
+                "Breakers' changes of state.",
+                &["key", "from", "to", "reason"],
+            )?,
+            breaker_state: gauges(
+                names::BREAKER_STATE,
+                "0 closed, 1 open, 2 half-open, 3 ramp.",
+                &["key"],
+            )?,
+            breaker_samples: gauges(
+                names::BREAKER_SAMPLES,
+                "Requests in the slow window.",
+                &["key"],
+            )?,
+            breaker_seconds: {
+                let help = "What a breaker has measured and compares: threshold, ceiling, baseline, p99, p99_bound.";
+                let gauge = GaugeVec::new(
+                    Opts::new(names::BREAKER_SECONDS, help),
+                    &["key", "quantity"],
+                )?;
+                registry.register(Box::new(gauge.clone()))?;
+                gauge
+            },
+            wasted: {
+                let help = "Engine time spent on answers that nobody waited for.";
+                let counter = CounterVec::new(Opts::new(names::WASTED_SECONDS, help), &["actor"])?;
+                registry.register(Box::new(counter.clone()))?;
+                counter
+            },
             batch_rows,
+            asked_elsewhere,
             ready,
             registry,
         })
@@ -127,7 +176,7 @@ impl Metrics {
     }
 
     /// Where the time of an answered request went.
-    pub fn phases(&self, times: &crate::recommend::Times) {
+    pub fn phases(&self, times: &crate::timing::Times) {
         self.parse.observe(times.parse.as_secs_f64());
         self.features.observe(times.features.as_secs_f64());
         self.encode.observe(times.encode.as_secs_f64());
@@ -145,6 +194,23 @@ impl Metrics {
             self.run.observe(times.run.as_secs_f64());
             self.batch_rows.observe(times.batch_rows as f64);
         }
+    }
+
+    /// A fallback answered, for this reason.
+    pub fn degraded(&self, reason: ErrorCode) {
+        self.degraded.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// A breaker changed its state.
+    pub fn transition(&self, change: &breaker::KeyTransition) {
+        let t = &change.transition;
+        let labels = [&*change.key, t.from.name(), t.to.name(), t.reason.name()];
+        self.transitions.with_label_values(&labels).inc();
+    }
+
+    /// A request was asked of a second actor.
+    pub fn asked_elsewhere(&self) {
+        self.asked_elsewhere.inc();
     }
 
     /// Tells scrapers whether the process is ready.

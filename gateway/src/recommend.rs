@@ -9,35 +9,31 @@
 mod answer;
 mod assemble;
 mod candidates;
+mod desk;
+mod fallback;
 mod plan;
 mod rank;
 mod request;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use common::{Deadline, ErrorCode, RequestId};
-use inference_actor::{ModelSpec, OutputRole, RunTimes, validate};
-use pool::ModelStatus;
+use common::{
+    Criticality, Deadline, ErrorCode, RequestId,
+    config::{Fallback, Scene},
+    tensor::Tensor,
+};
+use inference_actor::{ModelSpec, OutputRole, validate};
+use pool::{ModelRoute, ModelStatus};
 
-use self::{answer::AnswerParts, candidates::Selection};
+use self::{answer::AnswerParts, candidates::Selection, rank::Ranked};
 pub use self::{
-    plan::Plan,
+    desk::Desk,
     request::{ParseLimits, Recommend},
 };
-use crate::{failure::Failure, front::Front};
-
-/// Where the time of one request went.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Times {
-    /// Reading and parsing the body.
-    pub parse: Duration,
-    /// Features, candidates and tensors.
-    pub features: Duration,
-    /// What the actor reports.
-    pub run: RunTimes,
-    /// Ranking and writing the items.
-    pub encode: Duration,
-}
+use crate::{admission::Applicant, failure::Failure, front::Front, timing::Times};
 
 /// A finished answer.
 pub struct Answer {
@@ -45,18 +41,50 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Where the time went.
     pub times: Times,
+    /// Why a fallback answered, if one did.
+    pub degraded: Option<ErrorCode>,
 }
 
-/// Answers one request. `parse` is what reading the body took so far.
+/// What the protocol says of a request besides its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// Its id.
+    pub id: &'a RequestId,
+    /// When its last header byte was read.
+    pub arrived: Instant,
+    /// When its answer is of no more use.
+    pub deadline: Deadline,
+    /// How much it matters.
+    pub criticality: Criticality,
+    /// What reading and parsing took.
+    pub parse: Duration,
+}
+
+/// A request with everything that was looked up for it.
+struct Job<'a> {
+    envelope: Envelope<'a>,
+    request: Recommend,
+    scene_name: &'a str,
+    scene: &'a Scene,
+    route: Arc<ModelRoute>,
+    spec: Arc<ModelSpec>,
+}
+
+/// What ranking gave.
+struct RankedList {
+    best: Vec<Ranked>,
+    unknown: usize,
+    degraded: Option<ErrorCode>,
+}
+
+/// Answers one request.
 pub async fn recommend(
-    front: &Front,
-    mut request: Recommend,
-    id: &RequestId,
-    deadline: Deadline,
-    parse: Duration,
+    desk: &Desk,
+    request: Recommend,
+    envelope: Envelope<'_>,
 ) -> Result<Answer, Failure> {
-    let started = front.now();
-    if deadline.expired(started) {
+    let front = desk.front();
+    if envelope.deadline.expired(front.now()) {
         return Err(Failure::new(
             ErrorCode::Deadline,
             "the deadline passed before the request was read",
@@ -75,45 +103,151 @@ pub async fn recommend(
         .spec
         .clone()
         .ok_or_else(|| unavailable(&scene.model, "it is not loaded"))?;
-    let plan = front.plan(&spec)?;
-
-    let Selection {
-        slots,
-        unknown,
-        inputs,
-    } = assemble::inputs(front, &mut request, scene_name, scene, &spec, &plan)?;
+    let mut job = Job {
+        envelope,
+        request,
+        scene_name,
+        scene,
+        route,
+        spec,
+    };
     let mut times = Times {
-        parse,
+        parse: envelope.parse,
         ..Times::default()
     };
-    let scores = if slots.is_empty() {
-        times.features = front.now() - started;
-        Vec::new()
-    } else {
-        let rows = validate(&spec, &inputs)?;
-        times.features = front.now() - started;
-        let reply = front.infer(&route, inputs, rows, deadline).await?;
-        times.run = reply.times;
-        scores(&spec, reply.outputs, slots.len())?
+    let list = match ask(desk, &mut job, &mut times).await {
+        Ok(list) => list,
+        Err(failure) => degrade(desk, &mut job, failure)?,
     };
+    Ok(write(front, &job, &list, times))
+}
 
+/// Ranks with the model, if it may be asked.
+async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<RankedList, Failure> {
+    let front = desk.front();
+    let plan = desk.plan(&job.spec)?;
+    let Envelope {
+        arrived,
+        deadline,
+        criticality,
+        ..
+    } = job.envelope;
+    let who = Applicant {
+        model: &job.spec.name,
+        version: job.spec.version,
+        scene: job.scene_name,
+        criticality,
+        deadline,
+        arrived,
+    };
+    let started = front.now();
+    let pass = front.gatekeeper().admit(&who, started)?;
+    let asked = async {
+        let Selection {
+            slots,
+            unknown,
+            inputs,
+        } = assemble::inputs(
+            front,
+            &mut job.request,
+            job.scene_name,
+            job.scene,
+            &job.spec,
+            &plan,
+        )?;
+        if slots.is_empty() {
+            times.features = front.now() - started;
+            return Ok((slots, unknown, Vec::new()));
+        }
+        let rows = validate(&job.spec, &inputs)?;
+        times.features = front.now() - started;
+        let reply = front
+            .infer(&job.route, inputs, rows, deadline, criticality)
+            .await?;
+        times.run = reply.times;
+        let scores = scores(&job.spec, reply.outputs, slots.len())?;
+        Ok((slots, unknown, scores))
+    };
+    let (slots, unknown, scores) = match asked.await {
+        Ok(ranked) => ranked,
+        Err(failure) => {
+            pass.failed(&failure, front.now());
+            return Err(failure);
+        }
+    };
+    let ended = front.now();
+    // A request without candidates asked nothing and says nothing about the model.
+    if !slots.is_empty() {
+        pass.answered(&times.run, ended);
+    }
+    let best = rank::top(
+        front.store().catalogue(),
+        &slots,
+        &scores,
+        job.request.top_k,
+    );
+    if job.scene.fallback == Fallback::LastList {
+        desk.last_lists()
+            .keep(&job.request.user_id, job.scene_name, &best, ended);
+    }
+    times.encode = front.now() - ended;
+    Ok(RankedList {
+        best,
+        unknown,
+        degraded: None,
+    })
+}
+
+/// Answers without the model where the scene allows it and we are the reason it was not asked.
+fn degrade(desk: &Desk, job: &mut Job<'_>, failure: Failure) -> Result<RankedList, Failure> {
+    let front = desk.front();
+    let shed = matches!(failure.code, ErrorCode::Overloaded | ErrorCode::BreakerOpen);
+    if !shed || job.scene.fallback == Fallback::None {
+        return Err(failure);
+    }
+    let degraded = Some(failure.code);
+    let request = &job.request;
+    if job.scene.fallback == Fallback::LastList && request.candidates.is_none() {
+        let lists = desk.last_lists();
+        if let Some(best) = lists.find(&request.user_id, job.scene_name, request.top_k, front.now())
+        {
+            return Ok(RankedList {
+                best,
+                unknown: 0,
+                degraded,
+            });
+        }
+    }
+    let (slots, unknown) = assemble::candidates(front, &mut job.request, job.scene)?;
+    let best = fallback::by_popularity(front.store().catalogue(), &slots, job.request.top_k);
+    Ok(RankedList {
+        best,
+        unknown,
+        degraded,
+    })
+}
+
+fn write(front: &Front, job: &Job<'_>, list: &RankedList, mut times: Times) -> Answer {
     let encoding = front.now();
-    let catalogue = front.store().catalogue();
-    let best = rank::top(catalogue, &slots, &scores, request.top_k);
     let parts = AnswerParts {
-        request_id: id,
-        user_id: &request.user_id,
-        scene: scene_name,
-        spec: &spec,
-        catalogue,
-        best: &best,
-        with_title: request.with_title,
-        unknown_candidates: unknown,
+        request_id: job.envelope.id,
+        user_id: &job.request.user_id,
+        scene: job.scene_name,
+        spec: &job.spec,
+        catalogue: front.store().catalogue(),
+        best: &list.best,
+        with_title: job.request.with_title,
+        unknown_candidates: list.unknown,
+        degraded: list.degraded,
     };
     let mut body = parts.write();
-    times.encode = front.now() - encoding;
+    times.encode += front.now() - encoding;
     answer::finish(&mut body, &times);
-    Ok(Answer { body, times })
+    Answer {
+        body,
+        times,
+        degraded: list.degraded,
+    }
 }
 
 fn unavailable(model: &common::ModelName, reason: &str) -> Failure {
@@ -124,11 +258,7 @@ fn unavailable(model: &common::ModelName, reason: &str) -> Failure {
 }
 
 /// The scores of the candidates, in their order.
-fn scores(
-    spec: &Arc<ModelSpec>,
-    outputs: Vec<common::tensor::Tensor>,
-    candidates: usize,
-) -> Result<Vec<f32>, Failure> {
+fn scores(spec: &ModelSpec, outputs: Vec<Tensor>, candidates: usize) -> Result<Vec<f32>, Failure> {
     let broken = |what: String| Failure::new(ErrorCode::EngineFailed, what);
     let scored = spec
         .outputs

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     batch::{BatchQueue, Dropped, Entry, Job},
+    codel::CodelSettings,
     gather::join,
     gauge::Gauge,
     messages::{ActorId, Drained, Infer, InferFailure, InferReply, RunTimes, RunnerLost},
@@ -47,6 +48,8 @@ pub struct Options {
     pub version: ModelVersion,
     /// Most requests that wait.
     pub queue: usize,
+    /// When a queue counts as standing.
+    pub codel: CodelSettings,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who replaces a lost session.
@@ -78,7 +81,7 @@ impl InferenceActor {
     /// An actor that waits for its session.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let queue = BatchQueue::new(options.queue);
+        let queue = BatchQueue::new(options.queue, options.codel);
         Self {
             options,
             session: None,
@@ -115,6 +118,11 @@ impl InferenceActor {
         for (waiting, why) in dropped {
             match why {
                 Dropped::Abandoned => self.stats.abandoned += 1,
+                Dropped::Shed => {
+                    self.stats.shed += 1;
+                    let message = "the queue stands, and the request waited too long in it";
+                    refuse(waiting.infer, ErrorCode::Overloaded, message);
+                }
                 Dropped::Expired => {
                     self.stats.expired += 1;
                     let message = "the deadline passed while the request waited for the model";
@@ -143,6 +151,7 @@ impl InferenceActor {
             .clock
             .now()
             .saturating_duration_since(ran.begin + ran.gather + ran.run);
+        let batch_requests = batch.len();
         for (index, (waiting, outputs)) in batch.into_iter().zip(answers).enumerate() {
             let queue = ran.begin.saturating_duration_since(waiting.infer.sent_at);
             let batch = ran.gather + splitting;
@@ -151,6 +160,8 @@ impl InferenceActor {
                 batch,
                 run: ran.run,
                 batch_rows: rows,
+                batch_requests,
+                batch_id: self.stats.run_number(),
                 leads_batch: index == 0,
             };
             self.answer(waiting.infer, outputs, times);
@@ -199,6 +210,8 @@ impl InferenceActor {
         let mut times = waiting.times;
         times.batch += self.options.clock.now() - joining;
         times.batch_rows = rows.len();
+        times.batch_requests = 1;
+        times.batch_id = self.stats.run_number();
         times.leads_batch = true;
         self.answer(waiting.infer, outputs, times);
     }
@@ -216,6 +229,7 @@ impl InferenceActor {
             Ok(Ok(outputs)) => {
                 self.stats.ran(took, rows);
                 self.show_runs();
+                self.queue.ran(took);
                 return Some(outputs);
             }
             Ok(Err(error)) => self.fail(std::mem::take(batch), &error),
@@ -237,7 +251,11 @@ impl InferenceActor {
     fn answer(&mut self, infer: Infer, outputs: Vec<Tensor>, times: RunTimes) {
         match infer.reply.send(Ok(InferReply { outputs, times })) {
             Ok(()) => self.stats.answered += 1,
-            Err(_) => self.stats.abandoned += 1,
+            Err(_) => {
+                self.stats.abandoned += 1;
+                self.stats.wasted_run +=
+                    times.run / u32::try_from(times.batch_requests.max(1)).unwrap_or(1);
+            }
         }
     }
 
@@ -248,21 +266,30 @@ impl InferenceActor {
             RunError::Failed(_) => ErrorCode::EngineFailed,
             RunError::Terminated => ErrorCode::Deadline,
         };
+        let batch_id = Some(self.stats.run_number());
         for waiting in batch {
-            refuse(waiting.infer, code, error.to_string());
+            refuse_with(
+                waiting.infer,
+                InferFailure {
+                    batch_id,
+                    ..InferFailure::new(code, error.to_string())
+                },
+            );
         }
     }
 
     fn panicked(&mut self, batch: Vec<Waiting>, message: String, ctx: &mut Context<Self>) {
         let at = self.options.clock.wall();
         self.stats.panicked(&message, at);
+        let batch_id = Some(self.stats.run_number());
         for waiting in batch {
             let told = format!("the engine panicked on this batch: {message}");
-            // The engine borrowed the inputs and did not finish: another may.
-            answer_failure(
-                waiting.infer,
-                InferFailure::elsewhere(ErrorCode::EnginePanicked, told),
-            );
+            let failure = InferFailure {
+                batch_id,
+                // The engine borrowed the inputs and did not finish: another may.
+                ..InferFailure::elsewhere(ErrorCode::EnginePanicked, told)
+            };
+            refuse_with(waiting.infer, failure);
         }
         self.drop_session();
         let actor = self.options.id.clone();
@@ -310,16 +337,16 @@ impl InferenceActor {
 }
 
 fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
-    answer_failure(infer, InferFailure::new(code, message));
+    refuse_with(infer, InferFailure::new(code, message));
 }
 
 /// This actor does not answer; another of its model may.
 fn refuse_here(infer: Infer, message: impl Into<String>) {
     let failure = InferFailure::elsewhere(ErrorCode::ModelUnavailable, message);
-    answer_failure(infer, failure);
+    refuse_with(infer, failure);
 }
 
-fn answer_failure(infer: Infer, failure: InferFailure) {
+fn refuse_with(infer: Infer, failure: InferFailure) {
     // A caller that has gone needs no answer.
     let _ = infer.reply.send(Err(failure));
 }
@@ -355,7 +382,7 @@ impl Handler<Infer> for InferenceActor {
             self.stats.refused += 1;
             let told = "too many requests wait for this model";
             let failure = InferFailure::elsewhere(ErrorCode::Overloaded, told);
-            answer_failure(waiting.infer, failure);
+            refuse_with(waiting.infer, failure);
         }
         self.schedule_flush(ctx);
     }

@@ -3,10 +3,19 @@
 //! A pure type: no clock, no engine. What arrived while the engine was busy is run together, up to
 //! the row budget; there is no timer. A request larger than the budget is cut into even parts, and
 //! goes back behind the others after each, so that small requests are not held up by a large one.
+//!
+//! The earliest deadline runs first. When the queue stands (see `codel`), the newest run first, which
+//! still have time, and those that waited too long for their class are shed.
 
-use std::{collections::VecDeque, ops::Range, time::Instant};
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
-use common::Deadline;
+use common::{Criticality, Deadline};
+
+use crate::codel::{Codel, CodelSettings};
 
 /// What the queue needs to know of an entry.
 pub(crate) trait Entry {
@@ -16,6 +25,10 @@ pub(crate) trait Entry {
     fn deadline(&self) -> Deadline;
     /// Whether the caller has gone.
     fn abandoned(&self) -> bool;
+    /// How much it matters when not all can be run.
+    fn criticality(&self) -> Criticality;
+    /// Since when it waits.
+    fn waits_since(&self) -> Instant;
 }
 
 /// Why an entry was dropped before its run.
@@ -25,6 +38,8 @@ pub(crate) enum Dropped {
     Expired,
     /// Its caller has gone.
     Abandoned,
+    /// The queue stands, and it waited longer than its class may.
+    Shed,
 }
 
 /// What to run next.
@@ -48,17 +63,19 @@ struct Slot<T> {
     rows_done: usize,
 }
 
-/// Entries that wait, in order of arrival.
+/// Entries that wait, the earliest deadline first.
 pub(crate) struct BatchQueue<T> {
     slots: VecDeque<Slot<T>>,
+    codel: Codel,
     capacity: usize,
     row_budget: Option<usize>,
 }
 
 impl<T: Entry> BatchQueue<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, codel: CodelSettings) -> Self {
         Self {
             slots: VecDeque::new(),
+            codel: Codel::new(codel),
             capacity,
             row_budget: None,
         }
@@ -82,11 +99,22 @@ impl<T: Entry> BatchQueue<T> {
         if self.slots.len() >= self.capacity {
             return Err(entry);
         }
-        self.slots.push_back(Slot {
-            entry,
-            rows_done: 0,
-        });
+        // Deadlines mostly come in order, so this looks at one entry; a shorter one moves up.
+        let later = |slot: &&Slot<T>| slot.entry.deadline() > entry.deadline();
+        let place = self.slots.len() - self.slots.iter().rev().take_while(later).count();
+        self.slots.insert(
+            place,
+            Slot {
+                entry,
+                rows_done: 0,
+            },
+        );
         Ok(())
+    }
+
+    /// Learns how long a run took.
+    pub(crate) fn ran(&mut self, took: Duration) {
+        self.codel.ran(took);
     }
 
     /// Takes back an entry whose part up to `rows_done` was run. It was in the queue before, so it
@@ -102,7 +130,8 @@ impl<T: Entry> BatchQueue<T> {
 
     /// Chooses what to run; entries that are not worth running any more go to `dropped`.
     pub(crate) fn next(&mut self, now: Instant, dropped: &mut Vec<(T, Dropped)>) -> Option<Job<T>> {
-        let first = self.pop_live(now, dropped)?;
+        let standing = self.shed(now, dropped);
+        let first = self.pop_live(now, standing, dropped)?;
         let Some(budget) = self.row_budget else {
             return Some(Job::Batch(vec![first.entry]));
         };
@@ -111,18 +140,26 @@ impl<T: Entry> BatchQueue<T> {
         }
         let mut rows = first.entry.rows();
         let mut batch = vec![first.entry];
-        while let Some(slot) = self.slots.front() {
+        while let Some(slot) = if standing {
+            self.slots.back()
+        } else {
+            self.slots.front()
+        } {
             // An entry in parts runs by itself; the order of arrival is kept.
             let whole = slot.rows_done == 0 && rows + slot.entry.rows() <= budget;
             if rows >= budget || !whole {
                 break;
             }
-            let Some(slot) = self.pop_live(now, dropped) else {
+            let Some(slot) = self.pop_live(now, standing, dropped) else {
                 break;
             };
-            // Dropping dead entries may have brought one to the front that does not fit.
+            // Dropping dead entries may have brought one up that does not fit.
             if slot.rows_done > 0 || rows + slot.entry.rows() > budget {
-                self.slots.push_front(slot);
+                if standing {
+                    self.slots.push_back(slot)
+                } else {
+                    self.slots.push_front(slot)
+                }
                 break;
             }
             rows += slot.entry.rows();
@@ -131,8 +168,35 @@ impl<T: Entry> BatchQueue<T> {
         Some(Job::Batch(batch))
     }
 
-    fn pop_live(&mut self, now: Instant, dropped: &mut Vec<(T, Dropped)>) -> Option<Slot<T>> {
-        while let Some(slot) = self.slots.pop_front() {
+    /// Whether the queue stands; if so, sheds what waited too long. What has begun goes on.
+    fn shed(&mut self, now: Instant, dropped: &mut Vec<(T, Dropped)>) -> bool {
+        let wait = |slot: &Slot<T>| now.saturating_duration_since(slot.entry.waits_since());
+        self.codel.observe(self.slots.iter().map(wait).max(), now);
+        if !self.codel.standing(now) {
+            return false;
+        }
+        let slots = std::mem::take(&mut self.slots);
+        for slot in slots {
+            if slot.rows_done == 0 && self.codel.sheds(slot.entry.criticality(), wait(&slot)) {
+                dropped.push((slot.entry, Dropped::Shed));
+            } else {
+                self.slots.push_back(slot);
+            }
+        }
+        true
+    }
+
+    fn pop_live(
+        &mut self,
+        now: Instant,
+        newest: bool,
+        dropped: &mut Vec<(T, Dropped)>,
+    ) -> Option<Slot<T>> {
+        while let Some(slot) = if newest {
+            self.slots.pop_back()
+        } else {
+            self.slots.pop_front()
+        } {
             if slot.entry.abandoned() {
                 dropped.push((slot.entry, Dropped::Abandoned));
             } else if slot.entry.deadline().expired(now) {
@@ -173,6 +237,8 @@ mod tests {
         rows: usize,
         deadline: Deadline,
         abandoned: bool,
+        since: Instant,
+        class: Criticality,
     }
 
     impl Entry for Probe {
@@ -185,10 +251,24 @@ mod tests {
         fn abandoned(&self) -> bool {
             self.abandoned
         }
+        fn criticality(&self) -> Criticality {
+            self.class
+        }
+        fn waits_since(&self) -> Instant {
+            self.since
+        }
+    }
+
+    fn codel() -> CodelSettings {
+        let ms = Duration::from_millis;
+        CodelSettings {
+            target: ms(20),
+            interval: ms(100),
+        }
     }
 
     fn queue(budget: Option<usize>) -> (BatchQueue<Probe>, ManualClock) {
-        let mut queue = BatchQueue::new(64);
+        let mut queue = BatchQueue::new(64, codel());
         queue.set_row_budget(budget);
         (queue, ManualClock::new())
     }
@@ -200,6 +280,8 @@ mod tests {
             rows,
             deadline,
             abandoned: false,
+            since: clock.now(),
+            class: Criticality::Critical,
         }
     }
 
@@ -265,6 +347,54 @@ mod tests {
     }
 
     #[test]
+    fn the_earliest_deadline_runs_first() {
+        let (mut queue, clock) = queue(None);
+        for (id, ms) in [(0, 50), (1, 10), (2, 30), (3, 50)] {
+            let deadline = Deadline::after(clock.now(), Duration::from_millis(ms));
+            queue
+                .push(Probe {
+                    deadline,
+                    ..probe(&clock, id, 1)
+                })
+                .unwrap();
+        }
+        let order: Vec<_> = (0..4)
+            .flat_map(|_| ids(queue.next(clock.now(), &mut Vec::new())))
+            .collect();
+        assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn a_standing_queue_serves_the_newest_and_sheds_the_lowest_class() {
+        let (mut queue, clock) = queue(None);
+        let long = |clock: &ManualClock, id, class| {
+            let deadline = Deadline::after(clock.now(), Duration::from_secs(1));
+            Probe {
+                deadline,
+                class,
+                ..probe(clock, id, 1)
+            }
+        };
+        for id in 0..4 {
+            let class = if id % 2 == 0 {
+                Criticality::Sheddable
+            } else {
+                Criticality::Critical
+            };
+            queue.push(long(&clock, id, class)).unwrap();
+        }
+        clock.advance(Duration::from_millis(21));
+        let mut dropped = Vec::new();
+        assert_eq!(ids(queue.next(clock.now(), &mut dropped)), [0]);
+        clock.advance(Duration::from_millis(100));
+        queue.push(long(&clock, 4, Criticality::Critical)).unwrap();
+        assert_eq!(ids(queue.next(clock.now(), &mut dropped)), [4]);
+        let dropped: Vec<_> = dropped.into_iter().map(|(p, why)| (p.id, why)).collect();
+        assert_eq!(dropped, [(2, Dropped::Shed)]);
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [3]);
+    }
+
+    #[test]
     fn a_model_without_batching_runs_one_by_one() {
         let (mut queue, clock) = queue(None);
         queue.push(probe(&clock, 0, 5000)).unwrap();
@@ -311,6 +441,8 @@ mod tests {
                 }
             }
             for (p, _) in &dropped { outcome[p.id] += 1; }
+            let gaps = arrivals.iter().map(|(_, gap, _)| *gap).sum::<u64>();
+            prop_assert!(gaps > 100 || dropped.iter().all(|(_, why)| *why != Dropped::Shed));
             prop_assert!(outcome.iter().all(|n| *n == 1));
             let dead: Vec<_> = dropped.iter().map(|(p, _)| p.id).collect();
             for (id, (rows, ..)) in arrivals.iter().enumerate() {
@@ -321,7 +453,7 @@ mod tests {
         #[test]
         fn the_queue_never_exceeds_its_capacity(pushes in 0usize..100) {
             let clock = ManualClock::new();
-            let mut queue = BatchQueue::new(8);
+            let mut queue = BatchQueue::new(8, codel());
             let refused = (0..pushes).filter(|id| queue.push(probe(&clock, *id, 1)).is_err()).count();
             prop_assert_eq!(refused, pushes.saturating_sub(8));
         }

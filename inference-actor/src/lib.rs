@@ -9,6 +9,7 @@
 
 mod actor;
 mod batch;
+mod codel;
 mod engine;
 mod gather;
 mod gauge;
@@ -22,6 +23,7 @@ mod warmup;
 mod watchdog;
 
 pub use actor::{InferenceActor, Options};
+pub use codel::CodelSettings;
 pub use engine::{
     Declared, FakeEngine, FakeSettings, HangMode, LibraryError, OptimizationLevel, OrtEngine,
     OrtLibrary, OrtSettings,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix::Message;
-use common::{Deadline, ErrorCode, tensor::Tensor};
+use common::{Criticality, Deadline, ErrorCode, tensor::Tensor};
 use tokio::sync::oneshot;
 
 use crate::{gauge::Permit, runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
@@ -36,6 +36,8 @@ pub struct Infer {
     pub rows: Rows,
     /// After this the answer is of no use.
     pub deadline: Deadline,
+    /// How much it matters when not all can be run.
+    pub criticality: Criticality,
     /// When it was handed to the mailbox.
     pub sent_at: Instant,
     /// Where the answer goes.
@@ -96,6 +98,10 @@ pub struct RunTimes {
     pub run: Duration,
     /// Candidate rows of the run it shared; of the last one where it was split.
     pub batch_rows: usize,
+    /// Requests that shared it.
+    pub batch_requests: usize,
+    /// Which run of the actor it was.
+    pub batch_id: u64,
     /// Whether this answer stands for its run: one of a batch does, so that runs can be counted.
     pub leads_batch: bool,
 }
@@ -110,19 +116,25 @@ pub struct InferFailure {
     pub message: String,
     /// Whether another actor of the model may answer: the engine did not finish, or never began.
     pub elsewhere: bool,
+    /// The run it failed in, if it got that far: one run that fails is one failure of the model,
+    /// however many requests it carried.
+    pub batch_id: Option<u64>,
 }
 
 impl InferFailure {
-    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    /// The caller's part is over.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
             elsewhere: false,
+            batch_id: None,
         }
     }
 
     /// This actor cannot answer, another may.
-    pub(crate) fn elsewhere(code: ErrorCode, message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn elsewhere(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             elsewhere: true,
             ..Self::new(code, message)

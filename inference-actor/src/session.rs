@@ -37,6 +37,12 @@ impl Entry for Waiting {
     fn abandoned(&self) -> bool {
         self.infer.reply.is_closed()
     }
+    fn criticality(&self) -> common::Criticality {
+        self.infer.criticality
+    }
+    fn waits_since(&self) -> Instant {
+        self.infer.sent_at
+    }
 }
 
 /// What came of one run of the engine.

@@ -37,10 +37,13 @@ pub struct LastPanic {
 #[derive(Debug, Clone, Serialize, actix::MessageResponse)]
 pub struct ActorSnapshot {
     /// What it can do.
+    #[serde(rename = "session_state")]
     pub state: ActorState,
     /// The model it serves.
+    #[serde(skip)]
     pub model: String,
     /// Its version.
+    #[serde(skip)]
     pub version: u32,
     /// The business's name for the model.
     pub business_code: String,
@@ -66,6 +69,10 @@ pub struct ActorSnapshot {
     pub abandoned: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
+    /// Entries shed from a standing queue.
+    pub shed: u64,
+    /// Engine time spent on answers that nobody waited for any more.
+    pub wasted_run_us: u64,
     /// Median of the last 100 run times.
     pub run_p50_us: u64,
     /// Their 90th percentile.
@@ -95,6 +102,8 @@ pub(crate) struct Stats {
     pub(crate) expired: u64,
     pub(crate) abandoned: u64,
     pub(crate) refused: u64,
+    pub(crate) shed: u64,
+    pub(crate) wasted_run: Duration,
     pub(crate) last_panic: Option<LastPanic>,
     recent: VecDeque<Duration>,
 }
@@ -112,6 +121,11 @@ impl Stats {
 
     pub(crate) fn median_run(&self) -> Duration {
         Duration::from_micros(self.run_quantile_us(0.5))
+    }
+
+    /// How many runs there were, however they ended; the number of the last one.
+    pub(crate) fn run_number(&self) -> u64 {
+        self.runs + self.errors + self.panics
     }
 
     pub(crate) fn panicked(&mut self, message: &str, at: SystemTime) {

@@ -1,2 +1,7 @@
-//! The load test.
-fn main() {}
+//! The `loadtest` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loadtest::cli::main(std::env::args_os())
+}

@@ -69,6 +69,7 @@ impl Loader {
                     Arc::new(spec),
                     manifest.drill(),
                     runs,
+                    Arc::clone(&self.clock),
                 )))
             }
         }

@@ -4,7 +4,9 @@ use std::{io, sync::Arc};
 
 use actix::prelude::*;
 use common::Clock;
-use inference_actor::{ActorId, Gauge, InferenceActor, Options, RunnerLost, Watchdog};
+use inference_actor::{
+    ActorId, CodelSettings, Gauge, InferenceActor, Options, RunnerLost, Watchdog,
+};
 
 use crate::{
     host::{HostId, StartActor, Started, WorkerHost},
@@ -17,6 +19,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Outfit {
     pub(crate) queue: usize,
+    pub(crate) codel: CodelSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) supervisor: Recipient<RunnerLost>,
     pub(crate) watchdog: Arc<Watchdog>,
@@ -35,6 +38,7 @@ impl Outfit {
             model: source.name.clone(),
             version: source.version,
             queue: self.queue,
+            codel: self.codel,
             clock: Arc::clone(&self.clock),
             supervisor: self.supervisor.clone(),
         }

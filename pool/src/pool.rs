@@ -6,7 +6,7 @@ use std::{io, sync::Arc, time::Duration};
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use common::{Clock, ModelName};
-use inference_actor::Patience;
+use inference_actor::{CodelSettings, Patience};
 use tokio::sync::watch;
 
 use crate::{
@@ -35,6 +35,8 @@ pub struct PoolOptions {
     pub actor_memory_bytes: Option<u64>,
     /// Most requests one actor holds.
     pub queue: usize,
+    /// When a queue counts as standing.
+    pub codel: CodelSettings,
     /// A load that takes longer has failed.
     pub load_timeout: Duration,
     /// Makes sessions.
@@ -104,12 +106,11 @@ impl Pool {
         }
     }
 
-    /// Gives every session up on the thread it lives on and joins the dedicated threads. False if
-    /// some thread did not let go within `patience`: then the process must end without unwinding,
-    /// since a thread inside an engine would meet torn-down state.
-    pub async fn stop(&self, patience: Duration) -> bool {
-        let stopped = self.actor.send(Stop { patience }).await;
-        stopped.unwrap_or(false)
+    /// Gives every session up on the thread it lives on and joins the dedicated threads, as far as
+    /// they let go within `patience`.
+    pub async fn stop(&self, patience: Duration) {
+        // A pool that has ended has stopped.
+        let _ = self.actor.send(Stop { patience }).await;
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn start(
     let watchdog = Watchdog::start(options.patience, Arc::clone(&clock), on_hung)?;
     let outfit = Outfit {
         queue: options.queue,
+        codel: options.codel,
         clock,
         supervisor: context.address().recipient(),
         watchdog: Arc::new(watchdog),

@@ -14,6 +14,13 @@ pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
     };
     addresses(s, &mut rule);
     ranges(s, &mut rule);
+    let usable = |t: &str| t.len() >= 16 && t.bytes().all(|b| b.is_ascii_graphic());
+    let key = s.admission.priority_key.reveal();
+    rule(
+        key.is_none_or(usable),
+        "admission.priority_key",
+        "use at least 16 printable characters without spaces",
+    );
     rule(
         s.drain.delay < s.drain.grace,
         "drain.delay",
@@ -87,6 +94,14 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("supervision.stall_after", s.supervision.stall_after),
         ("supervision.hang_grace", s.supervision.hang_grace),
         ("drain.grace", s.drain.grace),
+        ("admission.queue_delay", s.admission.queue_delay),
+        (
+            "admission.queue_delay_window",
+            s.admission.queue_delay_window,
+        ),
+        ("admission.standing_target", s.admission.standing_target),
+        ("admission.standing_interval", s.admission.standing_interval),
+        ("breaker.slo", s.breaker.slo),
     ] {
         let fits = value.0 >= Duration::from_millis(1) && value.0 <= hour;
         rule(fits, key, "must be from 1ms to 1h");

@@ -62,10 +62,15 @@ impl fmt::Display for ConfigProblems {
     }
 }
 
-/// Reads defaults, the file (its path is for messages, its text is parsed), then the overrides.
+/// What a crate above this one finds wrong in settings it alone can read: key and message.
+pub type Rules<'r> = &'r dyn Fn(&Settings) -> Vec<(String, String)>;
+
+/// Reads defaults, the file (its path is for messages, its text is parsed), then the overrides;
+/// then checks the whole, by `further` rules as well.
 pub fn load(
     file: Option<(&Path, &str)>,
     overrides: &[Override],
+    further: Rules<'_>,
 ) -> Result<Settings, ConfigProblems> {
     let mut merged: Table = DEFAULTS
         .parse()
@@ -95,7 +100,7 @@ pub fn load(
     let mut problems = Vec::new();
     let settings = read(merged, &defaults, &places, &mut problems);
     if let Some(settings) = &settings {
-        for (key, message) in check::whole(settings) {
+        for (key, message) in check::whole(settings).into_iter().chain(further(settings)) {
             // A value that was refused and replaced by its default cannot break a rule.
             if !problems.iter().any(|p| p.key == key) {
                 problems.push(Problem {
@@ -220,8 +225,12 @@ fn remove_parent(table: &mut Table, key: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn no_more(_: &Settings) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     fn with_file(text: &str) -> Result<Settings, ConfigProblems> {
-        load(Some((Path::new("config.toml"), text)), &[])
+        load(Some((Path::new("config.toml"), text)), &[], &no_more)
     }
 
     fn problems(text: &str) -> Vec<String> {
@@ -233,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_complete_and_hold_their_own_rules() {
-        let settings = load(None, &[]).unwrap();
+        let settings = load(None, &[], &no_more).unwrap();
         assert_eq!(settings.http.address.port(), 8000);
         assert_eq!(settings.limits.deadline.to_string(), "800ms");
     }
@@ -263,7 +272,7 @@ mod tests {
             value: "127.0.0.1:0".into(),
             origin: "--http",
         }];
-        let settings = load(Some((Path::new("c.toml"), file)), &given).unwrap();
+        let settings = load(Some((Path::new("c.toml"), file)), &given, &no_more).unwrap();
         assert_eq!(
             (settings.http.address.port(), settings.http.workers),
             (0, 3)

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::{ByteSize, ModelName, Span};
 
 macro_rules! sections {
-    ($($(#[$doc:meta])+ $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty,)+ })+) => {$(
+    ($($(#[$doc:meta])+ $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty,)+ })+) => {$(
         $(#[$doc])+
         #[derive(Debug, Clone, Deserialize, Serialize)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, reason = "each key is documented in default.toml")]
-        pub struct $name { $($(#[$attr])* pub $field: $type,)+ }
+        pub struct $name { $($(#[$attribute])* pub $field: $type,)+ }
     )+};
 }
 
@@ -26,6 +26,8 @@ sections! {
         models: Models,
         features: Features,
         scenes: BTreeMap<String, Scene>,
+        admission: Admission,
+        breaker: Breaker,
         supervision: Supervision,
         drain: Drain,
         log: Log,
@@ -74,8 +76,20 @@ sections! {
         model: ModelName,
         candidates: CandidateSource,
         pool: usize,
-        #[serde(default)] genre: Option<String>,
-        #[serde(default)] model_scene: Option<String>,
+        #[serde(default)]
+        genre: Option<String>,
+        #[serde(default)]
+        model_scene: Option<String>,
+        #[serde(default)]
+        fallback: Fallback,
+    }
+    /// Shedding before and in the queue.
+    Admission {
+        priority_key: Secret,
+        queue_delay: Span,
+        queue_delay_window: Span,
+        standing_target: Span,
+        standing_interval: Span,
     }
     /// How failed actors are brought back.
     Supervision {
@@ -110,6 +124,28 @@ pub enum CandidateSource {
     Catalogue,
     /// The most popular items of the scene's genre first, up to the scene's pool.
     Genre,
+}
+
+/// What answers where the model may not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    /// Nothing: 503.
+    #[default]
+    None,
+    /// The candidates by popularity.
+    Popular,
+    /// The list this user got last, while it is fresh; else by popularity.
+    LastList,
+}
+
+/// The breaker. Its rules are the `breaker` crate's to read; here they are carried along.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[allow(missing_docs, reason = "each key is documented in default.toml")]
+pub struct Breaker {
+    pub slo: Span,
+    #[serde(flatten)]
+    pub rules: toml::Table,
 }
 
 /// How log lines look.

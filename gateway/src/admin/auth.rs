@@ -11,7 +11,7 @@ use actix_web::{
 use common::ErrorCode;
 
 use super::State;
-use crate::{failure::Failure, respond};
+use crate::{failure::Failure, respond, secret::equal};
 
 pub(super) async fn bearer(
     state: Data<State>,
@@ -34,14 +34,4 @@ pub(super) async fn bearer(
         header::HeaderValue::from_static("Bearer"),
     );
     Ok(request.into_response(response))
-}
-
-/// Compares in a time that does not depend on where the texts differ, so that a token cannot be
-/// guessed byte by byte.
-fn equal(a: &str, b: &str) -> bool {
-    let differing = a
-        .bytes()
-        .zip(b.bytes())
-        .fold(0u8, |seen, (a, b)| std::hint::black_box(seen | (a ^ b)));
-    differing == 0 && a.len() == b.len()
 }

@@ -2,30 +2,84 @@
 
 use actix_web::{HttpResponse, web::Data};
 
-use super::{State, actors};
+use super::{State, actors, breakers::observed};
 
 /// The actors' own counts are asked for when somebody scrapes; the request path never pays for it.
 pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
     let metrics = &state.shared.metrics;
-    for (id, snapshot) in actors::snapshots(&state).await {
-        let Some(snapshot) = snapshot else { continue };
-        let queued = i64::try_from(snapshot.queued).unwrap_or(i64::MAX);
-        metrics.mailbox_depth.with_label_values(&[&id]).set(queued);
+    for view in actors::inference(&state).await {
+        let (id, counts) = (view.id, view.supervision.counts);
+        let depth = i64::try_from(view.mailbox_depth).unwrap_or(i64::MAX);
+        metrics.mailbox_depth.with_label_values(&[&id]).set(depth);
+        for (label, count) in [
+            ("panic", counts.panics),
+            ("hang", counts.kills),
+            ("memory", counts.recycles),
+            ("operator", counts.restarts),
+            ("load_failure", counts.load_failures),
+        ] {
+            let counter = metrics.restarts.with_label_values(&[id.as_str(), label]);
+            counter.reset();
+            counter.inc_by(count);
+        }
+        let Some(snapshot) = view.snapshot else {
+            continue;
+        };
         for (counter, label, count) in [
-            (&metrics.restarts, "panic", snapshot.restarts),
             (&metrics.dropped, "expired", snapshot.expired),
             (&metrics.dropped, "abandoned", snapshot.abandoned),
+            (&metrics.dropped, "shed", snapshot.shed),
+            (&metrics.dropped, "refused", snapshot.refused),
         ] {
             // The actor counts; here its count is only shown.
             let counter = counter.with_label_values(&[id.as_str(), label]);
             counter.reset();
             counter.inc_by(count);
         }
+        let wasted = metrics.wasted.with_label_values(&[&id]);
+        wasted.reset();
+        wasted.inc_by(snapshot.wasted_run_us as f64 / 1e6);
     }
+    breakers(&state).await;
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()
             .content_type("text/plain; version=0.0.4; charset=utf-8")
             .body(text),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+/// A breaker that does not answer leaves its last figures, which say by their age that it is gone.
+async fn breakers(state: &State) {
+    let metrics = &state.shared.metrics;
+    let Some(snapshot) = observed(state).await else {
+        return;
+    };
+    for breaker in &snapshot.registry.breakers {
+        let key = breaker.key.as_str();
+        metrics
+            .breaker_state
+            .with_label_values(&[key])
+            .set(breaker.state as i64);
+        let samples = i64::try_from(breaker.learned.samples).unwrap_or(i64::MAX);
+        metrics
+            .breaker_samples
+            .with_label_values(&[key])
+            .set(samples);
+        let learned = &breaker.learned;
+        for (quantity, value_us) in [
+            ("threshold", learned.threshold_us),
+            ("ceiling", learned.ceiling_us),
+            ("baseline", learned.baseline_us),
+            ("p99", learned.p99_us),
+            ("p99_bound", learned.p99_bound_us),
+        ] {
+            if let Some(us) = value_us {
+                metrics
+                    .breaker_seconds
+                    .with_label_values(&[key, quantity])
+                    .set(us / 1e6);
+            }
+        }
     }
 }

@@ -2,12 +2,19 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use actix::{Actor, Addr};
+use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
-use inference_actor::OrtLibrary;
+use inference_actor::{CodelSettings, OrtLibrary, Patience};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
-use super::{Exit, Gateway, listeners::listen};
+use super::{
+    Exit, Gateway,
+    drain::WorkerEnd,
+    listeners::{Door, listen},
+    running::Parts,
+};
 use crate::{
     admin,
     app::{Worker, admin_server, data_server, worker_count},
@@ -38,10 +45,15 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         |listener: &std::net::TcpListener| listener.local_addr().map_err(Exit::unavailable);
     let (http_address, admin_address) = (address(&http)?, address(&admin)?);
 
+    let door = Door::of(&http).map_err(Exit::unavailable)?;
+    let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
+    let (directory, breaker) = breaker(&settings, &clock, &metrics);
     let shared = Arc::new(Shared {
-        pool: Pool::start(pool_options(&settings, library, &clock)),
+        pool: Pool::start(pool_options(&settings, library, &clock)).map_err(Exit::unavailable)?,
         store: Arc::new(store),
-        metrics: Arc::new(Metrics::new().map_err(Exit::unavailable)?),
+        metrics,
+        directory,
+        breaker,
         phase: Arc::new(Phase::default()),
         clock,
         process: fastrand::u64(..) >> 16,
@@ -60,12 +72,14 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let admin = admin_server(Arc::new(state), admin).map_err(Exit::unavailable)?;
     let admin_handle = admin.handle();
     let admin = actix_rt::spawn(admin);
-    let gateway = Gateway::new(
-        Arc::clone(&shared),
-        (http_address, admin_address),
-        (data_handle, data),
-        (admin_handle, admin),
-    );
+    let gateway = Gateway::new(Parts {
+        shared: Arc::clone(&shared),
+        workers: workers.iter().map(WorkerEnd::of).collect(),
+        door,
+        data_server: (data_handle, data),
+        admin_server: (admin_handle, admin),
+        addresses: (http_address, admin_address),
+    });
     match models(&shared, repository, workers).await {
         Ok(()) => {
             shared.phase.become_serving();
@@ -79,6 +93,33 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     }
 }
 
+/// How late an opening, a probe phase or a ramp step may be.
+const BREAKER_TICK: Duration = Duration::from_millis(100);
+
+/// Starts the breaker's actor on this thread; fronts read its directory and send it outcomes.
+fn breaker(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> (Arc<Directory>, Addr<BreakerActor>) {
+    let rules = crate::settings::breaker(settings);
+    let registry = Registry::new(
+        &rules,
+        settings.limits.deadline.0,
+        fastrand::u64(..),
+        clock.now(),
+    );
+    let directory = registry.directory();
+    let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
+    let options = BreakerActorOptions {
+        registry,
+        clock: Box::new(move || clock.now()),
+        tick: BREAKER_TICK,
+        on_change: Box::new(move |change| metrics.transition(change)),
+    };
+    (directory, BreakerActor::new(options).start())
+}
+
 fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>) -> PoolOptions {
     let supervision = &settings.supervision;
     PoolOptions {
@@ -88,7 +129,22 @@ fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>
             healthy_runs: u64::from(supervision.healthy_runs),
             park_after: supervision.park_after,
         },
+        patience: Patience {
+            stall_after: supervision.stall_after.0,
+            hang_grace: supervision.hang_grace.0,
+        },
+        quarantine: supervision.quarantine,
+        dedicated_threads: match settings.models.dedicated_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            given => given,
+        },
+        long_run: settings.models.long_run.0,
+        actor_memory_bytes: Some(supervision.actor_memory.0).filter(|bytes| *bytes > 0),
         queue: settings.models.queue,
+        codel: CodelSettings {
+            target: settings.admission.standing_target.0,
+            interval: settings.admission.standing_interval.0,
+        },
         load_timeout: settings.models.load_timeout.0,
         loader: Loader::new(library, Arc::clone(clock)),
         clock: Arc::clone(clock),

@@ -1,6 +1,6 @@
 //! Writing the answer: JSON straight into one buffer.
 
-use common::RequestId;
+use common::{ErrorCode, RequestId};
 use inference_actor::ModelSpec;
 
 use super::{Times, rank::Ranked};
@@ -24,6 +24,8 @@ pub struct AnswerParts<'a> {
     pub with_title: bool,
     /// Candidates that were left out.
     pub unknown_candidates: usize,
+    /// Why a fallback answered, if one did.
+    pub degraded: Option<ErrorCode>,
 }
 
 impl AnswerParts<'_> {
@@ -61,7 +63,13 @@ impl AnswerParts<'_> {
         }
         out.extend_from_slice(b"],\"unknown_candidates\":");
         integer(&mut out, self.unknown_candidates as u64);
-        out.extend_from_slice(b",\"degraded\":false");
+        match self.degraded {
+            None => out.extend_from_slice(b",\"degraded\":false"),
+            Some(code) => {
+                out.extend_from_slice(b",\"degraded\":true,\"degraded_reason\":");
+                string(&mut out, code.as_str());
+            }
+        }
         out
     }
 }

@@ -37,18 +37,14 @@ pub fn inputs(
     plan: &Plan,
 ) -> Result<Selection, Failure> {
     let catalogue = front.store().catalogue();
-    let scene_index = spec.word_index("scene", scene_name);
+    let word = scene.model_scene.as_deref().unwrap_or(scene_name);
+    let scene_index = spec.word_index("scene", word);
     let mut seen = SlotSet::new(catalogue.len());
     let mut filled = None;
     let asked = &*request;
     let mut fill = |record: Option<UserRecord<'_>>| {
         if let Some(record) = record.filter(|_| looks_at_history(asked)) {
-            let slots = record
-                .history()
-                .filter_map(|(index, _)| catalogue.slot_of_index(index));
-            slots.for_each(|slot| {
-                seen.insert(slot);
-            });
+            see(catalogue, record, &mut seen);
         }
         filled = Some(per_request(
             spec,
@@ -81,6 +77,31 @@ pub fn inputs(
         unknown,
         inputs,
     })
+}
+
+/// Only the candidates of a request: what a fallback ranks.
+pub fn candidates(
+    front: &Front,
+    request: &mut Recommend,
+    scene: &Scene,
+) -> Result<(Vec<u32>, usize), Failure> {
+    let catalogue = front.store().catalogue();
+    let mut seen = SlotSet::new(catalogue.len());
+    if looks_at_history(request) {
+        front.store().user(&request.user_id, &mut |record| {
+            see(catalogue, record, &mut seen)
+        })?;
+    }
+    Ok(choose(catalogue, request, scene, &seen))
+}
+
+fn see(catalogue: &Catalogue, record: UserRecord<'_>, seen: &mut SlotSet) {
+    let slots = record
+        .history()
+        .filter_map(|(index, _)| catalogue.slot_of_index(index));
+    slots.for_each(|slot| {
+        seen.insert(slot);
+    });
 }
 
 fn per_request(spec: &ModelSpec, plan: &Plan, row: &Row<'_>) -> Vec<Option<Tensor>> {

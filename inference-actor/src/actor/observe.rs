@@ -29,6 +29,8 @@ impl Handler<Observe> for InferenceActor {
             expired: stats.expired,
             abandoned: stats.abandoned,
             refused: stats.refused,
+            shed: stats.shed,
+            wasted_run_us: u64::try_from(stats.wasted_run.as_micros()).unwrap_or(u64::MAX),
             run_p50_us: stats.run_quantile_us(0.5),
             run_p90_us: stats.run_quantile_us(0.9),
             run_p99_us: stats.run_quantile_us(0.99),

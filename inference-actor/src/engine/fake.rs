@@ -5,10 +5,13 @@
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use common::tensor::{DType, DataView, Shape, Tensor, TensorView};
+use common::{
+    Clock,
+    tensor::{DType, DataView, Shape, Tensor, TensorView},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -48,6 +51,12 @@ pub struct FakeSettings {
     pub memory_bytes: u64,
     /// What each run is said to leave behind, in bytes.
     pub leak_bytes: u64,
+    /// From this long after the model was loaded, runs take `slow_factor` times as long.
+    pub slow_from: Duration,
+    /// For this long; zero for never.
+    pub slow_for: Duration,
+    /// How much longer.
+    pub slow_factor: u32,
 }
 
 impl FakeSettings {
@@ -72,6 +81,8 @@ pub struct FakeEngine {
     runs: Arc<std::sync::atomic::AtomicU64>,
     stop: Arc<Stop>,
     leaked_bytes: u64,
+    clock: Arc<dyn Clock>,
+    loaded: Instant,
 }
 
 impl FakeEngine {
@@ -81,6 +92,7 @@ impl FakeEngine {
         spec: Arc<ModelSpec>,
         settings: FakeSettings,
         runs: Arc<std::sync::atomic::AtomicU64>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             spec,
@@ -88,6 +100,23 @@ impl FakeEngine {
             runs,
             stop: Arc::default(),
             leaked_bytes: 0,
+            loaded: clock.now(),
+            clock,
+        }
+    }
+
+    fn slowness(&self) -> u32 {
+        let FakeSettings {
+            slow_from,
+            slow_for,
+            slow_factor,
+            ..
+        } = self.settings;
+        let age = self.clock.now().saturating_duration_since(self.loaded);
+        if age >= slow_from && age < slow_from + slow_for {
+            slow_factor.max(1)
+        } else {
+            1
         }
     }
 
@@ -147,7 +176,7 @@ impl ModelRunner for FakeEngine {
         };
         let requests = rows(Role::Request).unwrap_or(1);
         let candidates = rows(Role::Candidate).unwrap_or(requests);
-        self.wait(self.settings.run_time(candidates), true)?;
+        self.wait(self.settings.run_time(candidates) * self.slowness(), true)?;
         if every(self.settings.error_every) {
             return Err(RunError::Failed(format!(
                 "the drill engine fails run {run}, as configured"

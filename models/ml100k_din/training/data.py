@@ -5,7 +5,7 @@ interactions a model may see. Knows nothing of models.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +123,6 @@ def _read_interactions(path: Path, users: dict[str, int]) -> list[Timeline]:
 
 
 def _timeline(rows: np.ndarray) -> Timeline:
-    times = [datetime.fromtimestamp(t, timezone.utc) for t in rows[:, 3]]
+    times = [datetime.fromtimestamp(t, UTC) for t in rows[:, 3]]
     clock = np.array([(t.hour + 1, t.isoweekday()) for t in times], np.int32).reshape(-1, 2)
     return Timeline(rows[:, 1].astype(np.int32), rows[:, 2].astype(np.int32), clock)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data import GENRES, HOLD_OUT, ITEMS, LIKED, Dataset, Timeline
+from data import HOLD_OUT, ITEMS, LIKED, Dataset, Timeline
 
 ROWS = 1 + ITEMS
 
@@ -120,6 +120,3 @@ def _scene_genre(
         return None
     genres = np.flatnonzero(dataset.genres[rng.choice(liked)])
     return int(rng.choice(genres)) if len(genres) else None
-
-
-assert len(GENRES) == 18, "the genre columns are part of the artefact"

@@ -45,8 +45,12 @@ def _user_side(g: Graph, tables: Tables) -> None:
     """`keys` [requests, history, attention+1], `user` [requests, user] and `user_hidden`
     [requests, hidden]."""
     width = tables.recency.shape[1]
-    entries = g.add("Gather", g.weight("history_table", _side_by_side(tables.history, tables.att_history)), "history")
-    gain = g.add("Gather", g.weight("rating_gain", _side_by_side(tables.gain, tables.att_rating)), "history_ratings")
+    entries = g.add(
+        "Gather", g.weight("history_table", _side_by_side(tables.history, tables.att_history)), "history"
+    )
+    gain = g.add(
+        "Gather", g.weight("rating_gain", _side_by_side(tables.gain, tables.att_rating)), "history_ratings"
+    )
     position = g.weight("position", _side_by_side(tables.recency, tables.att_position))
     entries = g.add("Mul", g.add("Mul", entries, gain), position)  # padding is a zero row
     parts = g.ints("split", width, tables.att_item.shape[1] + 1)

@@ -26,7 +26,7 @@ class Graph:
 
     def weight(self, name: str, values) -> str:
         values = np.ascontiguousarray(values)
-        self._weights[name] = values.astype(np.float32) if values.dtype.kind in "fb" else values
+        self._weights[name] = values.astype(np.float32) if values.dtype.kind == "f" else values
         return name
 
     def ints(self, name: str, *values: int) -> str:
@@ -40,7 +40,9 @@ class Graph:
         return output
 
     def split(self, value: str, parts: str, axis: int, names: list[str]) -> list[str]:
-        self._nodes.append(helper.make_node("Split", [value, parts], names, name=f"{self.name}/split", axis=axis))
+        self._nodes.append(
+            helper.make_node("Split", [value, parts], names, name=f"{self.name}/split", axis=axis)
+        )
         return names
 
     def branch(self, output: str) -> onnx.GraphProto:

@@ -22,14 +22,19 @@ def check(folder: Path) -> None:
     scores = compare.serve_catalogue(serving, requests)[:, 1:]
     _spread(scores)
     _cold(serving, requests)
-    for name, column, one, other in (("hour 8 / 22", HOUR, 9, 23), ("Monday / Saturday", WEEKDAY, 1, 6), ("scene", SCENE, 0, 1)):
+    for name, column, one, other in (
+        ("hour 8 / 22", HOUR, 9, 23),
+        ("Monday / Saturday", WEEKDAY, 1, 6),
+        ("scene", SCENE, 0, 1),
+    ):
         _context(serving, requests, name, column, one, other)
 
 
 def _spread(scores: np.ndarray) -> None:
     distinct = np.mean([len(np.unique(row)) / len(row) for row in scores])
     top = np.sort(scores, axis=1)[:, -10:]
-    print(f"scores: {scores.min():.1e} .. {scores.max():.4f}, median {np.median(scores):.4f}, median of each user's best ten {np.median(top):.4f}")
+    print(f"scores: {scores.min():.1e} .. {scores.max():.4f}, median {np.median(scores):.4f}")
+    print(f"median of each user's best ten: {np.median(top):.4f}")
     print(f"distinct scores in a catalogue: {distinct:.2%}")
     _require(scores.min() > 0 and scores.max() < 0.9999, "scores saturate")
     _require(distinct > 0.99, "too many equal scores to order by")

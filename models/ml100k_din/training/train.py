@@ -92,7 +92,8 @@ def test(dataset: data.Dataset, split: data.Split, options: fit.Options) -> None
     report = {"users": len(ours.users), "this_model": ours.summary()}
     for name, theirs in (("popularity", popularity), ("ease", ease)):
         low, high = evaluate.paired_bootstrap(ours, theirs, options.seed)
-        print(f"NDCG@10 above {name} by {ours.ndcg.mean() - theirs.ndcg.mean():.4f}, 95 % interval {low:.4f} .. {high:.4f} (paired bootstrap over users)")
+        print(f"NDCG@10 above {name} by {ours.ndcg.mean() - theirs.ndcg.mean():.4f}")
+        print(f"  95 % interval {low:.4f} .. {high:.4f}, paired bootstrap over users")
         report[name] = theirs.summary() | {"ndcg_ours_above_95": [low, high]}
     (HERE / "quality.json").write_text(json.dumps(report, indent=2) + "\n")
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::future::join_all;
 use inference_actor::{ActorId, Park};
 
 use super::PoolActor;
@@ -31,43 +32,32 @@ impl Handler<Ask> for PoolActor {
     }
 }
 
-/// Give all sessions up and join the dedicated threads; false if some thread did not let go.
+/// Give all sessions up and join the dedicated threads, as far as they let go in time.
 #[derive(Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "()")]
 pub(crate) struct Stop {
     pub(crate) patience: Duration,
 }
 
 impl Handler<Stop> for PoolActor {
-    type Result = ResponseFuture<bool>;
+    type Result = ResponseFuture<()>;
 
     fn handle(&mut self, stop: Stop, _: &mut Context<Self>) -> Self::Result {
-        self.purge_quarantine();
-        let mut clean = self.quarantine.is_empty();
-        let members: Vec<Member> = std::mem::take(&mut self.members).into_values().collect();
-        Box::pin(async move {
-            let mut waiting = Vec::with_capacity(members.len());
-            for member in members {
-                let park = Park {
-                    reason: "the gateway is shutting down".into(),
-                };
-                waiting.push((member.addr.send(park), member.thread));
+        let members = std::mem::take(&mut self.members).into_values();
+        let ends = members.map(async |member: Member| {
+            let reason = "the gateway is shutting down".into();
+            let let_go = member.addr.send(Park { reason }).await.is_ok();
+            if let Some(thread) = member.thread.filter(|_| let_go) {
+                let (arbiter, _) = thread.abandon();
+                // A thread that panicked on its way out is out as well.
+                let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
             }
-            let all = async {
-                for (parked, thread) in waiting {
-                    let let_go = parked.await.is_ok();
-                    clean &= let_go;
-                    if let Some(thread) = thread.filter(|_| let_go) {
-                        let (arbiter, _) = thread.abandon();
-                        let joined = tokio::task::spawn_blocking(move || arbiter.join());
-                        clean &= joined.await.is_ok_and(|joined| joined.is_ok());
-                    }
-                }
-                clean
-            };
-            tokio::time::timeout(stop.patience, all)
-                .await
-                .unwrap_or(false)
+        });
+        let all = join_all(ends);
+        Box::pin(async move {
+            if tokio::time::timeout(stop.patience, all).await.is_err() {
+                tracing::warn!("some thread did not let its session go");
+            }
         })
     }
 }

@@ -120,6 +120,9 @@ struct Drill {
     hang_mode: HangMode,
     memory: Option<ByteSize>,
     leak: Option<ByteSize>,
+    slow_from: Option<Span>,
+    slow_for: Option<Span>,
+    slow_factor: u32,
 }
 
 /// What `model.toml` says; without one, a model is served as it is and never batched.
@@ -181,6 +184,9 @@ impl Manifest {
             hang_mode: drill.hang_mode,
             memory_bytes: drill.memory.map_or(0, |size| size.0),
             leak_bytes: drill.leak.map_or(0, |size| size.0),
+            slow_from: time(drill.slow_from),
+            slow_for: time(drill.slow_for),
+            slow_factor: drill.slow_factor,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `POST /v2/recommend/item`.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -9,19 +9,15 @@ use actix_web::{
 use common::RequestId;
 
 use crate::{
-    admission::{BodyLimits, deadline, read_body, require_json},
+    admission::{BodyLimits, criticality, deadline, read_body, require_json},
     failure::Failure,
-    front::Front,
     metrics::Protocol,
-    recommend::{Answer, ParseLimits, Recommend, recommend},
+    recommend::{Answer, Desk, Envelope, ParseLimits, Recommend, recommend},
     respond,
 };
 
-pub(super) async fn item(
-    request: HttpRequest,
-    payload: Payload,
-    front: Data<Rc<Front>>,
-) -> HttpResponse {
+pub(super) async fn item(request: HttpRequest, payload: Payload, desk: Data<Desk>) -> HttpResponse {
+    let front = desk.front();
     let start = front.now();
     let _in_flight = front.begin();
     let given = request
@@ -29,14 +25,22 @@ pub(super) async fn item(
         .get(respond::REQUEST_ID)
         .and_then(|v| v.to_str().ok());
     let id = front.request_id(given);
-    let result = answer(&request, payload, &front, &id, start).await;
+    let result = answer(&request, payload, &desk, &id, start).await;
     let failure = result.as_ref().err().map(|failure| failure.code);
     front.count(failure);
+    front.hand_over_outcomes();
     let metrics = &front.shared().metrics;
     metrics.answered(Protocol::Rest, failure, (front.now() - start).as_secs_f64());
     match result {
-        Ok(Answer { body, times }) => {
+        Ok(Answer {
+            body,
+            times,
+            degraded,
+        }) => {
             metrics.phases(&times);
+            if let Some(code) = degraded {
+                metrics.degraded(code);
+            }
             respond::json(body, id.as_str())
         }
         Err(failure) => {
@@ -49,13 +53,15 @@ pub(super) async fn item(
 async fn answer(
     request: &HttpRequest,
     payload: Payload,
-    front: &Front,
+    desk: &Desk,
     id: &RequestId,
     start: std::time::Instant,
 ) -> Result<Answer, Failure> {
+    let front = desk.front();
     let shared = front.shared();
     let settings = &shared.settings;
     let by_header = deadline(start, request.headers(), settings.limits.deadline.0)?;
+    let criticality = criticality(request.headers(), &settings.admission.priority_key)?;
     require_json(request)?;
     let limits = BodyLimits {
         most: settings.limits.recommend_body,
@@ -75,5 +81,12 @@ async fn answer(
         None => by_header,
     };
     let parse = front.now() - parsing;
-    recommend(front, asked, id, deadline, parse).await
+    let envelope = Envelope {
+        id,
+        arrived: start,
+        deadline,
+        criticality,
+        parse,
+    };
+    recommend(desk, asked, envelope).await
 }

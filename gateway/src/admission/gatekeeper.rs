@@ -1,0 +1,369 @@
+//! A thread's decisions on who gets in, and what it learns from how they fare.
+//!
+//! In this order: predicted deadline, criticality and adaptive concurrency, breaker. The ticket of
+//! the breaker comes last, so that nothing that is shed has taken one.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use breaker::{
+    Admission, BreakerKey, Directory, FrontView, KeyProfile, Observation, Outcome, OutcomeBuffer,
+    Report, Ticket,
+};
+use common::{Criticality, Deadline, ErrorCode, ModelName, ModelVersion};
+use inference_actor::RunTimes;
+
+use super::{
+    concurrency::{Limiter, LimiterSettings},
+    predict::Predictor,
+};
+use crate::failure::Failure;
+
+/// Most models a thread watches; a thread that meets more forgets what it learned.
+const MOST_LANES: usize = 4096;
+/// How long an outcome may wait for company on its way to the breaker.
+pub const OUTCOME_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Who asks to get in.
+#[derive(Debug, Clone, Copy)]
+pub struct Applicant<'a> {
+    /// The model that would be asked.
+    pub model: &'a ModelName,
+    /// Its version.
+    pub version: ModelVersion,
+    /// The scene it is asked for.
+    pub scene: &'a str,
+    /// The request's class.
+    pub criticality: Criticality,
+    /// The request's deadline.
+    pub deadline: Deadline,
+    /// When the request arrived.
+    pub arrived: Instant,
+}
+
+/// What a thread knows of one model in one scene.
+struct Lane {
+    version: ModelVersion,
+    key: BreakerKey,
+    limiter: RefCell<Limiter>,
+    predictor: RefCell<Predictor>,
+    in_flight: Cell<usize>,
+}
+
+/// How one model in one scene stands with this thread.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LaneSnapshot {
+    /// `model:version:scene`.
+    pub key: String,
+    /// Requests let in and not yet answered.
+    pub in_flight: usize,
+    /// How many may be in flight together now.
+    pub limit: usize,
+}
+
+/// See the module.
+pub struct Gatekeeper {
+    profile: KeyProfile,
+    limiter: LimiterSettings,
+    lanes: RefCell<HashMap<ModelName, Vec<Rc<Lane>>>>,
+    breakers: RefCell<FrontView>,
+    outcomes: RefCell<OutcomeBuffer>,
+}
+
+impl Gatekeeper {
+    /// A thread's gatekeeper over the breakers of the process.
+    #[must_use]
+    pub fn new(directory: Arc<Directory>, profile: KeyProfile, limiter: LimiterSettings) -> Self {
+        Self {
+            profile,
+            limiter,
+            lanes: RefCell::default(),
+            breakers: RefCell::new(FrontView::new(directory)),
+            outcomes: RefCell::new(OutcomeBuffer::new(OUTCOME_WAIT)),
+        }
+    }
+
+    /// Lets a request in, or says why not.
+    pub fn admit(&self, who: &Applicant<'_>, now: Instant) -> Result<Pass<'_>, Failure> {
+        let lane = self.lane(who, now);
+        let in_flight = lane.in_flight.get();
+        let remaining = who.deadline.remaining(now);
+        if let Some(expected) = lane.predictor.borrow_mut().predict(in_flight, now) {
+            if expected.run > remaining {
+                let told = "the model takes longer than the time that remains";
+                return Err(Failure::new(ErrorCode::Deadline, told));
+            }
+            if expected.wait + expected.run > remaining {
+                let told = "the requests already waiting would use up the time that remains";
+                return Err(Failure::new(ErrorCode::Overloaded, told));
+            }
+        }
+        if !lane.limiter.borrow_mut().admit(in_flight, who.criticality) {
+            let told = format!(
+                "more {} requests than this model answers without a queue",
+                who.criticality
+            );
+            return Err(Failure::new(ErrorCode::Overloaded, told));
+        }
+        let ticket = match self
+            .breakers
+            .borrow_mut()
+            .admit(&lane.key, self.profile, now)
+        {
+            Admission::Allow(ticket) => ticket,
+            Admission::Reject(rejection) => {
+                let told = format!("the breaker of {} is {}", lane.key, rejection.state.name());
+                let failure = Failure::new(ErrorCode::BreakerOpen, told);
+                return Err(Failure {
+                    retry_after: Some(rejection.retry_after),
+                    ..failure
+                });
+            }
+        };
+        lane.in_flight.set(in_flight + 1);
+        Ok(Pass {
+            keeper: self,
+            lane,
+            ticket: Some(ticket),
+            arrived: who.arrived,
+            short_deadline: who.deadline.limit() < self.profile.deadline,
+        })
+    }
+
+    /// Hands out the outcomes that are due at the breaker, if any.
+    pub fn due_outcomes(&self, now: Instant) -> Option<Vec<Observation>> {
+        let mut outcomes = self.outcomes.borrow_mut();
+        outcomes.is_due(now).then(|| outcomes.take())
+    }
+
+    /// Takes back outcomes that the breaker had no room for.
+    pub fn put_back(&self, outcomes: Vec<Observation>) {
+        self.outcomes.borrow_mut().put_back(outcomes);
+    }
+
+    /// What this thread lets in, model by model.
+    pub fn snapshot(&self) -> Vec<LaneSnapshot> {
+        let lanes = self.lanes.borrow();
+        let of = |lane: &Rc<Lane>| LaneSnapshot {
+            key: lane.key.to_string(),
+            in_flight: lane.in_flight.get(),
+            limit: lane.limiter.borrow().limit(),
+        };
+        let mut all: Vec<_> = lanes.values().flatten().map(of).collect();
+        all.sort_by(|a, b| a.key.cmp(&b.key));
+        all
+    }
+
+    fn lane(&self, who: &Applicant<'_>, now: Instant) -> Rc<Lane> {
+        let mut all = self.lanes.borrow_mut();
+        let this = |lane: &&Rc<Lane>| *lane.key.scene == *who.scene && lane.version == who.version;
+        if let Some(lane) = all.get(who.model).and_then(|lanes| lanes.iter().find(this)) {
+            return Rc::clone(lane);
+        }
+        if all.len() >= MOST_LANES {
+            all.clear();
+        }
+        let version = u64::from(who.version.get());
+        let lane = Rc::new(Lane {
+            version: who.version,
+            key: BreakerKey::new(who.model.as_str(), version, who.scene),
+            limiter: RefCell::new(Limiter::new(self.limiter, now)),
+            predictor: RefCell::default(),
+            in_flight: Cell::new(0),
+        });
+        let lanes = all.entry(who.model.clone()).or_default();
+        // A new version takes the old one's place.
+        lanes.retain(|lane| *lane.key.scene != *who.scene);
+        lanes.push(Rc::clone(&lane));
+        lane
+    }
+}
+
+/// The right to ask a model once. Dropped without a word, it was cancelled.
+pub struct Pass<'k> {
+    keeper: &'k Gatekeeper,
+    lane: Rc<Lane>,
+    ticket: Option<Ticket>,
+    arrived: Instant,
+    short_deadline: bool,
+}
+
+impl Pass<'_> {
+    /// The model answered.
+    pub fn answered(mut self, times: &RunTimes, now: Instant) {
+        self.lane.limiter.borrow_mut().observe(times.queue, now);
+        let took = times.run + times.batch;
+        self.lane
+            .predictor
+            .borrow_mut()
+            .observe(took, times.batch_requests, now);
+        let report = Report {
+            batch: Some(times.batch_id),
+            ..self.report(Outcome::Ok, now)
+        };
+        self.complete(report, now);
+    }
+
+    /// The request was not answered, for this reason.
+    pub fn failed(mut self, failure: &Failure, now: Instant) {
+        let outcome = match failure.code {
+            ErrorCode::Deadline => Outcome::Timeout,
+            ErrorCode::Overloaded | ErrorCode::BreakerOpen | ErrorCode::Draining => Outcome::Shed,
+            ErrorCode::Invalid | ErrorCode::InputRejected => Outcome::BadInput,
+            _ => Outcome::Failure,
+        };
+        // No run is known to have ended, so the time says nothing about the model.
+        let report = Report {
+            latency: None,
+            batch: failure.batch_id,
+            ..self.report(outcome, now)
+        };
+        self.complete(report, now);
+    }
+
+    fn report(&self, outcome: Outcome, now: Instant) -> Report {
+        let latency = now.saturating_duration_since(self.arrived);
+        Report {
+            short_deadline: self.short_deadline,
+            ..Report::new(outcome, latency)
+        }
+    }
+
+    fn complete(&mut self, report: Report, now: Instant) {
+        if let Some(ticket) = self.ticket.take() {
+            self.keeper
+                .outcomes
+                .borrow_mut()
+                .push(ticket.complete(report, now));
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.lane.in_flight.set(self.lane.in_flight.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use breaker::{BreakerSettings, Force, Registry};
+    use common::{Clock, ManualClock};
+
+    use super::*;
+
+    struct Bench {
+        keeper: Gatekeeper,
+        registry: Registry,
+        clock: ManualClock,
+        model: ModelName,
+    }
+
+    fn bench() -> Bench {
+        let clock = ManualClock::new();
+        let profile = KeyProfile::default();
+        let registry = Registry::new(
+            &BreakerSettings::default(),
+            profile.deadline,
+            1,
+            clock.now(),
+        );
+        let ms = Duration::from_millis;
+        let limiter = LimiterSettings {
+            target: ms(100),
+            window: ms(100),
+            most: 4,
+        };
+        let keeper = Gatekeeper::new(registry.directory(), profile, limiter);
+        Bench {
+            keeper,
+            registry,
+            clock,
+            model: "m".parse().unwrap(),
+        }
+    }
+
+    impl Bench {
+        fn admit(&self, limit_ms: u64) -> Result<Pass<'_>, Failure> {
+            let now = self.clock.now();
+            let who = Applicant {
+                model: &self.model,
+                version: ModelVersion::new(1).unwrap(),
+                scene: "s",
+                criticality: Criticality::Critical,
+                deadline: Deadline::after(now, Duration::from_millis(limit_ms)),
+                arrived: now,
+            };
+            self.keeper.admit(&who, now)
+        }
+
+        fn runs_take(&self, ms: u64) {
+            let run = Duration::from_millis(ms);
+            for _ in 0..30 {
+                let times = RunTimes {
+                    run,
+                    batch_requests: 1,
+                    ..RunTimes::default()
+                };
+                self.admit(800).unwrap().answered(&times, self.clock.now());
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_miss_its_deadline_is_refused_at_once() {
+        let bench = bench();
+        bench.runs_take(100);
+        assert_eq!(bench.admit(50).err().unwrap().code, ErrorCode::Deadline);
+        let _first = bench.admit(800).unwrap();
+        assert_eq!(bench.admit(150).err().unwrap().code, ErrorCode::Overloaded);
+        assert!(bench.admit(800).is_ok());
+    }
+
+    #[test]
+    fn passes_are_counted_however_they_end() {
+        let bench = bench();
+        let held: Vec<_> = (0..4).map_while(|_| bench.admit(800).ok()).collect();
+        assert_eq!(held.len(), 4);
+        assert_eq!(bench.admit(800).err().unwrap().code, ErrorCode::Overloaded);
+        drop(held);
+        assert!(bench.admit(800).is_ok());
+    }
+
+    #[test]
+    fn failures_reach_the_breaker_and_its_word_is_obeyed() {
+        let mut bench = bench();
+        let broken = Failure::new(ErrorCode::EngineFailed, "x");
+        let mut changes = Vec::new();
+        for batch_id in 0..10 {
+            let failure = Failure {
+                batch_id: Some(batch_id),
+                ..broken.clone()
+            };
+            bench
+                .admit(800)
+                .unwrap()
+                .failed(&failure, bench.clock.now());
+            bench.clock.advance(Duration::from_millis(200));
+            let due = bench.keeper.due_outcomes(bench.clock.now()).unwrap();
+            bench.registry.record(&due, bench.clock.now(), &mut changes);
+            if !changes.is_empty() {
+                break;
+            }
+        }
+        let refused = bench.admit(800).err().unwrap();
+        assert_eq!(refused.code, ErrorCode::BreakerOpen);
+        assert!(refused.retry_after.unwrap() >= Duration::from_secs(1));
+        bench
+            .registry
+            .force("m:1:s", Force::Close, bench.clock.now());
+        assert!(bench.admit(800).is_ok());
+    }
+}

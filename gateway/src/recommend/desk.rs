@@ -1,0 +1,66 @@
+//! What a worker thread keeps for recommending, beside its front: how models are fed, and the last
+//! lists of its users.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use common::ErrorCode;
+use inference_actor::ModelSpec;
+
+use super::{fallback::LastLists, plan::Plan};
+use crate::{failure::Failure, front::Front};
+
+/// Most models whose plans a thread keeps; beyond, the oldest goes.
+const MOST_PLANS: usize = 64;
+
+/// A plan, or why the model cannot rank.
+pub(super) type PlanResult = Result<Rc<Plan>, Failure>;
+
+/// See the module.
+pub struct Desk {
+    front: Rc<Front>,
+    plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
+    last_lists: LastLists,
+}
+
+impl Desk {
+    /// The desk of a front's thread.
+    #[must_use]
+    pub fn new(front: Rc<Front>) -> Self {
+        Self {
+            front,
+            plans: RefCell::default(),
+            last_lists: LastLists::default(),
+        }
+    }
+
+    /// The front of this thread.
+    #[must_use]
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+
+    /// The last good lists of this thread's users.
+    #[must_use]
+    pub(super) fn last_lists(&self) -> &LastLists {
+        &self.last_lists
+    }
+
+    /// How a model's inputs are filled; worked out at its first request.
+    pub(super) fn plan(&self, spec: &Arc<ModelSpec>) -> PlanResult {
+        let known = |(of, _): &&(Arc<ModelSpec>, PlanResult)| Arc::ptr_eq(of, spec);
+        if let Some((_, plan)) = self.plans.borrow().iter().find(known) {
+            return plan.clone();
+        }
+        let features = self.front.store().profile_features();
+        let plan = Plan::of(spec, features).map(Rc::new).map_err(|reason| {
+            let message = format!("model `{}` cannot rank: {reason}", spec.name);
+            Failure::new(ErrorCode::ModelUnavailable, message)
+        });
+        let mut plans = self.plans.borrow_mut();
+        if plans.len() >= MOST_PLANS {
+            drop(plans.remove(0));
+        }
+        plans.push((Arc::clone(spec), plan.clone()));
+        plan
+    }
+}

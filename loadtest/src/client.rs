@@ -1,0 +1,124 @@
+//! One HTTP exchange at a time: connections, the wire, and what went wrong on it.
+//!
+//! Speaks to the server like a stranger: HTTP/1.1, or HTTP/2 with prior knowledge, over plain
+//! TCP. Knows no schedule and keeps no statistics; lives on one thread.
+
+mod endpoint;
+mod http1;
+mod http2;
+mod stamped;
+
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{Response, body::Incoming};
+use tokio::net::TcpStream;
+
+use crate::{clock::RunClock, record::ErrorKind};
+
+pub use endpoint::{Endpoint, EndpointError, TargetSpec};
+
+/// The run's clock; connections are opened before its zero is known.
+pub type ClockCell = Rc<Cell<RunClock>>;
+
+/// How far an exchange has come; read when it is cut off.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// When the generator acted on the request.
+    pub sent: Cell<Option<Duration>>,
+    /// True where it reached the connections later than it was due.
+    pub is_late: bool,
+    /// True while its connection is being opened.
+    pub connecting: Cell<bool>,
+}
+
+/// A whole answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Length of its body.
+    pub body_bytes: u64,
+}
+
+/// The connections of one thread to one endpoint.
+pub enum Client {
+    /// One request at a time per connection; more connections as more are in flight.
+    Http1(http1::Pool),
+    /// Many requests at a time on a fixed number of connections.
+    Http2(http2::Pool),
+}
+
+impl Client {
+    /// A client without connections.
+    pub fn new(endpoint: Endpoint, connections: usize, clock: ClockCell) -> Self {
+        if endpoint.is_http2() {
+            Self::Http2(http2::Pool::new(endpoint, connections, clock))
+        } else {
+            Self::Http1(http1::Pool::new(endpoint, clock))
+        }
+    }
+
+    /// Opens connections ahead of the first request.
+    pub async fn open(&self, connections: usize) -> Result<(), ErrorKind> {
+        match self {
+            Self::Http1(pool) => pool.open(connections).await,
+            Self::Http2(pool) => pool.open().await,
+        }
+    }
+
+    /// Connections opened since the start, besides those opened ahead.
+    pub fn opened(&self) -> u64 {
+        match self {
+            Self::Http1(pool) => pool.opened(),
+            Self::Http2(pool) => pool.opened(),
+        }
+    }
+
+    /// Sends one request and reads its answer to the end. Cut it off by dropping the future.
+    pub async fn exchange(&self, body: Bytes, progress: &Progress) -> Result<Answer, ErrorKind> {
+        match self {
+            Self::Http1(pool) => pool.exchange(body, progress).await,
+            Self::Http2(pool) => pool.exchange(body, progress).await,
+        }
+    }
+}
+
+async fn connect(endpoint: &Endpoint) -> Result<TcpStream, ErrorKind> {
+    let stream = TcpStream::connect(endpoint.address())
+        .await
+        .map_err(|fault| connect_kind(&fault))?;
+    // Nagle's algorithm would hold a request's tail back until the last answer is acknowledged.
+    stream
+        .set_nodelay(true)
+        .map_err(|_| ErrorKind::ConnectFailed)?;
+    Ok(stream)
+}
+
+fn connect_kind(fault: &std::io::Error) -> ErrorKind {
+    match fault.kind() {
+        std::io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
+        std::io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,
+        _ => ErrorKind::ConnectFailed,
+    }
+}
+
+async fn read_answer(response: Response<Incoming>) -> Result<Answer, ErrorKind> {
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    let mut body_bytes = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|fault| exchange_kind(&fault))?;
+        body_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    Ok(Answer { status, body_bytes })
+}
+
+fn exchange_kind(fault: &hyper::Error) -> ErrorKind {
+    if fault.is_parse() {
+        ErrorKind::Protocol
+    } else {
+        ErrorKind::Closed
+    }
+}

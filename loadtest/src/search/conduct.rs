@@ -1,0 +1,120 @@
+//! Conducts a search: step after step as the hunt asks, retried where the generator spoilt one.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    Finding, Hunt, HuntOptions, Next, Objective, StepOptions, StepResult, Tally, run_step,
+};
+use crate::run::{Hooks, RunError, RunPlan};
+
+/// A step that the generator spoilt is run again so often before its rate counts as out of reach.
+const SPOILT_RETRIES: u32 = 2;
+/// A hunt converges in about twenty steps; a server whose capacity drifts must still end.
+const MAX_STEPS: usize = 120;
+
+/// Everything about a search but the server.
+pub struct Search<'a> {
+    pub base: &'a RunPlan,
+    pub objective: Objective,
+    pub hunt: HuntOptions,
+    pub step: StepOptions,
+    pub hooks: &'a Hooks,
+}
+
+impl Search<'_> {
+    /// Runs the search; `tell` hears of every step.
+    pub fn run(&self, mut tell: impl FnMut(&StepResult)) -> Result<Finding, RunError> {
+        let mut hunt = Hunt::new(self.hunt);
+        let mut finding = Finding {
+            objective: self.objective,
+            rate: None,
+            missed_at: None,
+            generator_limited: false,
+            confirmations: 0,
+            confirmations_held: 0,
+            evidence: Tally::default(),
+            miss_share_at_most: 1.0,
+            steps: Vec::new(),
+        };
+        let mut spoilt_at: Option<f64> = None;
+        while finding.steps.len() < MAX_STEPS {
+            let (rate, confirms) = match hunt.next() {
+                Next::Try(rate) => (rate, false),
+                Next::Confirm(rate) => (rate, true),
+                Next::Done(rate) => {
+                    finding.rate = rate;
+                    break;
+                }
+            };
+            let step = self.step(rate, confirms, &mut finding, &mut tell)?;
+            if self.hooks.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            if step.spoilt && !step.holds {
+                spoilt_at = Some(spoilt_at.map_or(rate, |at| at.min(rate)));
+            }
+            if confirms {
+                let holds = confirm(&mut finding, &step, self.objective);
+                hunt.confirmed(rate, holds);
+                if !holds {
+                    forget_confirmations(&mut finding);
+                }
+            } else {
+                hunt.tried(rate, step.holds);
+            }
+        }
+        finding.missed_at = hunt.missed_at();
+        finding.generator_limited = finding.missed_at.is_some() && finding.missed_at == spoilt_at;
+        finding.miss_share_at_most = finding.evidence.share_at_most();
+        Ok(finding)
+    }
+
+    /// One step, again where the generator spoilt it; what stays spoilt does not hold.
+    fn step(
+        &self,
+        rate: f64,
+        confirms: bool,
+        finding: &mut Finding,
+        tell: &mut impl FnMut(&StepResult),
+    ) -> Result<StepResult, RunError> {
+        let mut tries = 0;
+        loop {
+            // Every step has a schedule of its own: the same one would confirm its own luck.
+            let seed = self.base.seed.wrapping_add(1 + finding.steps.len() as u64);
+            // A confirming run that stopped at the first sure moment would confirm little.
+            let options = if confirms {
+                StepOptions {
+                    least: self.step.most,
+                    ..self.step
+                }
+            } else {
+                self.step
+            };
+            let mut step = run_step(self.base, self.objective, options, rate, seed, self.hooks)?;
+            step.confirms = confirms;
+            step.holds &= !step.spoilt;
+            tell(&step);
+            finding.steps.push(step);
+            tries += 1;
+            if !step.spoilt || tries > SPOILT_RETRIES || self.hooks.stop.load(Ordering::Relaxed) {
+                return Ok(step);
+            }
+        }
+    }
+}
+
+/// Confirming runs are judged together: asking each one to hold by itself would push the rate
+/// below the capacity. One that surely misses by itself ends the matter all the same.
+fn confirm(finding: &mut Finding, step: &StepResult, objective: Objective) -> bool {
+    finding.confirmations += 1;
+    finding.confirmations_held += u32::from(step.holds);
+    finding.evidence.merge(&step.tally);
+    let surely_missed = step.spoilt || (step.sure && !step.holds);
+    !surely_missed && finding.evidence.share() <= objective.miss_share()
+}
+
+fn forget_confirmations(finding: &mut Finding) {
+    finding.confirmations = 0;
+    finding.confirmations_held = 0;
+    finding.evidence = Tally::default();
+}
