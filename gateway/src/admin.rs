@@ -5,11 +5,12 @@ mod auth;
 mod breakers;
 mod config;
 mod metrics;
+mod pool;
 
 use std::sync::Arc;
 
 use actix::Addr;
-use actix_web::{HttpResponse, http::header, middleware::from_fn, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, middleware::from_fn, web};
 use common::ErrorCode;
 
 use crate::{
@@ -34,6 +35,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .wrap(from_fn(auth::bearer))
             .service(get("/metrics").route(web::get().to(metrics::metrics)))
             .service(get("/admin/actors").route(web::get().to(actors::list)))
+            .service(get("/admin/actors/{id}").route(web::get().to(actors::one)))
+            .service(
+                web::resource("/admin/actors/{id}/{command}")
+                    .route(web::post().to(actors::steer))
+                    .default_service(web::to(only_post)),
+            )
+            .service(get("/admin/pool").route(web::get().to(pool::report)))
             .service(get("/admin/breakers").route(web::get().to(breakers::list)))
             .service(
                 web::resource("/admin/breakers/{key}/{command}")
@@ -45,8 +53,33 @@ pub fn configure(config: &mut web::ServiceConfig) {
     );
 }
 
+/// JSON; with line breaks and indents where a person asked: by `?pretty`, or from a browser.
+fn show(request: &HttpRequest, what: &impl serde::Serialize) -> HttpResponse {
+    let asked = request.query_string().split('&');
+    let asked = asked.map(|pair| pair.split('=').next());
+    let accept = request.headers().get(header::ACCEPT);
+    let for_people = accept
+        .and_then(|a| a.to_str().ok())
+        .is_some_and(|a| a.contains("text/"));
+    if !for_people && asked.clone().all(|key| key != Some("pretty")) {
+        return HttpResponse::Ok().json(what);
+    }
+    match serde_json::to_vec_pretty(what) {
+        Ok(mut text) => {
+            text.push(b'\n');
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .body(text)
+        }
+        Err(error) => {
+            let failure = Failure::new(ErrorCode::Internal, error.to_string());
+            respond::failed(&failure, "")
+        }
+    }
+}
+
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/breakers, /admin/config";
+    let paths = "/metrics, /admin/actors, /admin/pool, /admin/breakers, /admin/config";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
         "",

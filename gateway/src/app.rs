@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     admin,
+    connections::{Ledger, keep_ledger, opened, track},
     front::{Front, FrontActor, Shared},
     protocols::rest,
     recommend::Desk,
@@ -30,6 +31,8 @@ pub struct Worker {
     pub host_addr: Addr<WorkerHost>,
     /// Its front.
     pub front: Addr<FrontActor>,
+    /// What its connections are doing.
+    pub ledger: Arc<Ledger>,
 }
 
 /// How many worker threads the configuration asks for.
@@ -55,10 +58,12 @@ pub fn data_server(
         // Relaxed: the number only has to be unique.
         let host = HostId(next.fetch_add(1, Ordering::Relaxed));
         let front = Rc::new(Front::new(Arc::clone(&shared), host));
+        let ledger = keep_ledger();
         let worker = Worker {
             host,
             host_addr: WorkerHost.start(),
             front: FrontActor(Rc::clone(&front)).start(),
+            ledger: Arc::clone(&ledger),
         };
         if started.try_send(worker).is_err() {
             tracing::error!(
@@ -66,10 +71,12 @@ pub fn data_server(
                 "this worker came up after the start was over"
             );
         }
+        let phase = Arc::clone(&shared.phase);
         App::new()
             .app_data(Data::new(Desk::new(Rc::clone(&front))))
             .app_data(Data::new(front))
             .configure(rest::configure)
+            .wrap_fn(move |request, service| track(&ledger, &phase, request, service))
     };
     let server = HttpServer::new(factory)
         .workers(workers)
@@ -80,6 +87,7 @@ pub fn data_server(
         .tcp_nodelay(true)
         .shutdown_timeout(shared_grace)
         .disable_signals()
+        .on_connect(opened)
         .listen_auto_h2c(listener)?;
     Ok(server.run())
 }

@@ -1,12 +1,15 @@
 //! Starting and stopping the process, in order, with an exit status for each way it can fail.
 
 mod check;
+mod doctor;
+mod drain;
 mod exit;
 mod listeners;
 mod running;
 mod start;
 
 pub use check::check;
-pub use exit::Exit;
+pub use doctor::{Finding, doctor};
+pub use exit::{Exit, end};
 pub use running::Gateway;
 pub use start::start;

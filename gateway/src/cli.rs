@@ -24,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Validate configuration, feature store and repository, and list every problem.
     Check,
+    /// Look at all that a start needs and say of each thing whether it is well or how to mend it.
+    Doctor,
     /// Make a feature store from JSON lines (see docs/OPERATIONS.md).
     Import(Import),
 }

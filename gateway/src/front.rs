@@ -4,26 +4,17 @@
 //! an `.await`. [`FrontActor`] is the same state's mailbox, for other threads. Its mailbox stays at
 //! the default of 16: only admin talks to it, and waits for room. It runs no engine code.
 
-use std::{
-    cell::Cell,
-    rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+mod ask;
+
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Instant};
 
 use actix::prelude::*;
 use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
 use common::{
-    Clock, Criticality, Deadline, ErrorCode, RequestId,
+    Clock, ErrorCode, RequestId,
     config::{Scene, Settings},
-    tensor::Tensor,
 };
-use inference_actor::{Infer, InferReply, Rows};
-use pool::{HostId, ModelRoute, Pool};
-use tokio::sync::oneshot;
+use pool::{HostId, Pool};
 
 use crate::{
     admission::{Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
@@ -164,62 +155,6 @@ impl Front {
         })
     }
 
-    /// Asks an actor of the model and waits for the one answer, at most until the deadline.
-    pub async fn infer(
-        &self,
-        route: &ModelRoute,
-        inputs: Vec<Option<Tensor>>,
-        rows: Rows,
-        deadline: Deadline,
-        criticality: Criticality,
-    ) -> Result<InferReply, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let spread = usize::try_from(self.sequence.get()).unwrap_or(0);
-        let actor = route.pick(self.host, spread).ok_or_else(|| {
-            Failure::new(
-                ErrorCode::ModelUnavailable,
-                format!("no actor serves model `{}`", route.name),
-            )
-        })?;
-        let began = Arc::new(AtomicBool::new(false));
-        let infer = Infer {
-            began: Arc::clone(&began),
-            inputs,
-            rows,
-            deadline,
-            criticality,
-            sent_at: self.now(),
-            reply,
-        };
-        actor
-            .addr
-            .try_send(infer)
-            .map_err(|refused| match refused {
-                SendError::Full(_) => Failure::new(
-                    ErrorCode::Overloaded,
-                    "too many requests wait for this model",
-                ),
-                SendError::Closed(_) => Failure::new(
-                    ErrorCode::ModelUnavailable,
-                    format!("the actor {} has stopped", actor.id),
-                ),
-            })?;
-        match tokio::time::timeout_at(deadline.at().into(), answer).await {
-            // A run on this very thread keeps the timer from firing; its answer is late all the same.
-            Ok(Ok(Ok(_))) if deadline.expired(self.now()) => Err(late()),
-            Ok(Ok(result)) => Ok(result?),
-            Ok(Err(_)) => Err(Failure::new(
-                ErrorCode::Internal,
-                "the actor went away with the request",
-            )),
-            // Relaxed: see where it is set.
-            Err(_) => Err(Failure {
-                never_ran: !began.load(Ordering::Relaxed),
-                ..late()
-            }),
-        }
-    }
-
     /// Counts a request that began; the guard counts its end however it ends.
     #[must_use]
     pub fn begin(&self) -> InFlight<'_> {
@@ -236,11 +171,6 @@ impl Front {
         };
         counter.set(counter.get() + 1);
     }
-}
-
-fn late() -> Failure {
-    let told = "the deadline passed before the model answered";
-    Failure::new(ErrorCode::Deadline, told)
 }
 
 /// A request in flight.
@@ -260,7 +190,7 @@ pub struct ObserveFront;
 /// A front's counts.
 #[derive(Debug, Clone, serde::Serialize, MessageResponse)]
 pub struct FrontSnapshot {
-    /// `front/N`, N being its worker thread.
+    /// `front-N`, N being its worker thread.
     pub id: String,
     /// Requests being handled.
     pub in_flight: usize,
@@ -290,7 +220,7 @@ impl Handler<ObserveFront> for FrontActor {
     fn handle(&mut self, _: ObserveFront, _: &mut Context<Self>) -> FrontSnapshot {
         let front = &self.0;
         FrontSnapshot {
-            id: format!("front/{}", front.host.0),
+            id: format!("front-{}", front.host.0),
             in_flight: front.in_flight.get(),
             answered: front.answered.get(),
             failed: front.failed.get(),

@@ -8,6 +8,7 @@ mod admission;
 mod app;
 pub mod boot;
 pub mod cli;
+mod connections;
 mod failure;
 pub mod features;
 mod front;

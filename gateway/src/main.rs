@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use common::SystemClock;
 use gateway::{
-    boot::{self, Exit},
+    boot::{self, Exit, Finding},
     cli::{Cli, Command, Import, Options},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,16 +18,17 @@ fn main() -> ExitCode {
     let done = match cli.command {
         None => serve(&cli.options),
         Some(Command::Check) => check(&cli.options),
+        Some(Command::Doctor) => doctor(&cli.options),
         Some(Command::Import(import)) => run_import(&import),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => boot::end(0),
         Err(Exit { status, message }) => {
             // One line a problem, each of which says whose it is.
             for problem in message.lines() {
                 eprintln!("gateway: {problem}");
             }
-            ExitCode::from(status)
+            boot::end(status)
         }
     }
 }
@@ -52,22 +53,37 @@ fn serve(options: &Options) -> Result<(), Exit> {
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
         );
-        let told_to_stop = async {
+        let mut told_to_stop = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        tokio::pin!(told_to_stop);
         let gateway = tokio::select! {
             started = boot::start(settings, Arc::new(SystemClock)) => started?,
-            () = &mut told_to_stop => return Ok(()),
+            () = told_to_stop() => return Ok(()),
         };
         println!("{}", gateway.listening_line());
         eprintln!("{}", gateway.try_line());
-        told_to_stop.await;
-        gateway.drain().await;
-        Ok(())
+        let wedged = tokio::select! {
+            reason = gateway.wedged() => Some(reason),
+            () = told_to_stop() => None,
+        };
+        // A process that ends by itself drains on when it is told to stop; told twice, it ends.
+        let first = wedged.is_some();
+        let told_again = async {
+            if first {
+                told_to_stop().await;
+            }
+            told_to_stop().await;
+        };
+        tokio::select! {
+            ended = gateway.drain(wedged) => ended,
+            () = told_again => {
+                eprintln!("gateway: told to stop again: ends at once");
+                Ok(())
+            }
+        }
     })
 }
 
@@ -79,6 +95,24 @@ fn check(options: &Options) -> Result<(), Exit> {
         return Ok(());
     }
     Err(Exit::configuration(problems.join("\n")))
+}
+
+fn doctor(options: &Options) -> Result<(), Exit> {
+    let settings = options.settings()?;
+    let mut worst = None;
+    for Finding { what, result } in boot::doctor(&settings, Arc::new(SystemClock)) {
+        match result {
+            Ok(well) => println!("ok       {what}: {well}"),
+            Err(exit) => {
+                println!("PROBLEM  {what}: {}", exit.message);
+                worst.get_or_insert(exit.status);
+            }
+        }
+    }
+    worst.map_or(Ok(()), |status| {
+        let message = "see the lines that begin with PROBLEM".to_owned();
+        Err(Exit { status, message })
+    })
 }
 
 fn run_import(import: &Import) -> Result<(), Exit> {

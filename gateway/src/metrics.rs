@@ -43,6 +43,7 @@ pub struct Metrics {
     batch_rows: Histogram,
     ready: IntGauge,
     degraded: IntCounterVec,
+    asked_elsewhere: IntCounter,
     /// Breakers' changes of state.
     transitions: IntCounterVec,
     /// Breakers as of the last scrape.
@@ -96,6 +97,9 @@ impl Metrics {
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
+        let help = "Requests asked of a second actor because the first could not finish.";
+        let asked_elsewhere = IntCounter::new(names::ASKED_ELSEWHERE, help)?;
+        registry.register(Box::new(asked_elsewhere.clone()))?;
         let actor = &["actor"];
         let help = "Answers given without the model, by reason.";
         let degraded = counters(names::DEGRADED, help, &["reason"])?;
@@ -157,6 +161,7 @@ impl Metrics {
                 counter
             },
             batch_rows,
+            asked_elsewhere,
             ready,
             registry,
         })
@@ -208,6 +213,11 @@ impl Metrics {
         let t = &change.transition;
         let labels = [&*change.key, t.from.name(), t.to.name(), t.reason.name()];
         self.transitions.with_label_values(&labels).inc();
+    }
+
+    /// A request was asked of a second actor.
+    pub fn asked_elsewhere(&self) {
+        self.asked_elsewhere.inc();
     }
 
     /// Tells scrapers whether the process is ready.

@@ -5,6 +5,9 @@
 //! the engine fails the batch in hand, drops the session and asks the supervisor for another, while
 //! the requests still waiting stay in the list. Fronts talk to it, and the pool.
 
+mod lifecycle;
+mod observe;
+
 use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,20 +23,25 @@ use crate::{
     batch::{BatchQueue, Dropped, Entry, Job},
     codel::CodelSettings,
     gather::join,
-    messages::{
-        ActorId, Drain, Drained, Infer, InferFailure, InferReply, Install, Observe, Park, RunTimes,
-        RunnerLost,
-    },
+    gauge::Gauge,
+    messages::{ActorId, Drained, Infer, InferFailure, InferReply, RunTimes, RunnerLost},
     runner::RunError,
     session::{Session, Waiting, apart, part_fits},
-    stats::{ActorSnapshot, ActorState, Stats},
+    stats::{ActorState, Stats},
     warmup::WarmUp,
+    watchdog::Watch,
 };
 
 /// What an actor is made of.
 pub struct Options {
     /// Its place in the pool.
     pub id: ActorId,
+    /// Which of the actors that took this place in turn.
+    pub incarnation: u64,
+    /// What others see of it.
+    pub gauge: Arc<Gauge>,
+    /// Looks after its runs.
+    pub watch: Arc<Watch>,
     /// The model it serves.
     pub model: ModelName,
     /// Its version.
@@ -47,6 +55,9 @@ pub struct Options {
     /// Who replaces a lost session.
     pub supervisor: Recipient<RunnerLost>,
 }
+
+/// How often the gauge is told of run times.
+const MEDIAN_EVERY_RUNS: u64 = 32;
 
 /// Runs one batch. Private: the actor tells itself, behind whatever is queued on its thread, so
 /// that requests which arrived together are read together.
@@ -134,7 +145,7 @@ impl InferenceActor {
             return;
         };
         let spec = Arc::clone(session.spec());
-        let ran = session.run(&batch, None, &*self.options.clock);
+        let ran = session.run(&batch, None, &*self.options.clock, &self.options.watch);
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows, &mut batch, ctx) else {
             return;
         };
@@ -176,7 +187,12 @@ impl InferenceActor {
             return;
         };
         let spec = Arc::clone(session.spec());
-        let ran = session.run(&batch, Some(&rows), &*self.options.clock);
+        let ran = session.run(
+            &batch,
+            Some(&rows),
+            &*self.options.clock,
+            &self.options.watch,
+        );
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows.len(), &mut batch, ctx) else {
             return;
         };
@@ -219,6 +235,7 @@ impl InferenceActor {
         match outcome {
             Ok(Ok(outputs)) => {
                 self.stats.ran(took, rows);
+                self.show_runs();
                 self.queue.ran(took);
                 return Some(outputs);
             }
@@ -226,6 +243,16 @@ impl InferenceActor {
             Err(message) => self.panicked(std::mem::take(batch), message, ctx),
         }
         None
+    }
+
+    /// Lets others see how runs go; the median not after each, since it costs a sort.
+    fn show_runs(&self) {
+        let gauge = &self.options.gauge;
+        let memory_bytes = self.session.as_ref().map_or(0, Session::memory_bytes);
+        gauge.ran(self.stats.runs, memory_bytes);
+        if self.stats.runs.is_multiple_of(MEDIAN_EVERY_RUNS) {
+            gauge.set_median(self.stats.median_run());
+        }
     }
 
     fn answer(&mut self, infer: Infer, outputs: Vec<Tensor>, times: RunTimes) {
@@ -264,24 +291,19 @@ impl InferenceActor {
         let batch_id = Some(self.stats.run_number());
         for waiting in batch {
             let told = format!("the engine panicked on this batch: {message}");
-            let failure = InferFailure::new(ErrorCode::EnginePanicked, told);
-            refuse_with(
-                waiting.infer,
-                InferFailure {
-                    batch_id,
-                    ..failure
-                },
-            );
+            let failure = InferFailure {
+                batch_id,
+                // The engine borrowed the inputs and did not finish: another may.
+                ..InferFailure::elsewhere(ErrorCode::EnginePanicked, told)
+            };
+            refuse_with(waiting.infer, failure);
         }
-        // What a panic left inside the session is unknown; so is what its destructor does.
-        let lost = self.session.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(lost))).is_err() {
-            tracing::error!(actor = %self.options.id, "dropping the session panicked as well");
-        }
+        self.drop_session();
         let actor = self.options.id.clone();
         let runs_since_install = std::mem::take(&mut self.stats.runs_since_install);
         let lost = RunnerLost {
             actor,
+            incarnation: self.options.incarnation,
             cause: message,
             runs_since_install,
             at,
@@ -295,9 +317,19 @@ impl InferenceActor {
         }));
     }
 
+    fn drop_session(&mut self) {
+        self.options.gauge.set_session(false, 0);
+        self.options.watch.set_stopper(None);
+        // What a panic left inside the session is unknown; so is what its destructor does.
+        let lost = self.session.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(lost))).is_err() {
+            tracing::error!(actor = %self.options.id, "dropping the session panicked as well");
+        }
+    }
+
     fn refuse_all(&mut self, reason: &str) {
         for waiting in self.queue.drain() {
-            refuse(waiting.infer, ErrorCode::ModelUnavailable, reason);
+            refuse_here(waiting.infer, reason);
         }
     }
 
@@ -315,6 +347,12 @@ fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
     refuse_with(infer, InferFailure::new(code, message));
 }
 
+/// This actor does not answer; another of its model may.
+fn refuse_here(infer: Infer, message: impl Into<String>) {
+    let failure = InferFailure::elsewhere(ErrorCode::ModelUnavailable, message);
+    refuse_with(infer, failure);
+}
+
 fn refuse_with(infer: Infer, failure: InferFailure) {
     // A caller that has gone needs no answer.
     let _ = infer.reply.send(Err(failure));
@@ -329,13 +367,8 @@ impl Actor for InferenceActor {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        for waiting in self.queue.drain() {
-            refuse(
-                waiting.infer,
-                ErrorCode::ModelUnavailable,
-                "the model was taken out of service",
-            );
-        }
+        self.refuse_all("the model was taken out of service");
+        self.drop_session();
     }
 }
 
@@ -344,11 +377,7 @@ impl Handler<Infer> for InferenceActor {
 
     fn handle(&mut self, infer: Infer, ctx: &mut Context<Self>) {
         if self.closed {
-            return refuse(
-                infer,
-                ErrorCode::ModelUnavailable,
-                "this actor takes no more requests",
-            );
+            return refuse_here(infer, "this actor takes no more requests");
         }
         let waiting = Waiting {
             infer,
@@ -358,11 +387,9 @@ impl Handler<Infer> for InferenceActor {
         };
         if let Err(waiting) = self.queue.push(waiting) {
             self.stats.refused += 1;
-            refuse(
-                waiting.infer,
-                ErrorCode::Overloaded,
-                "too many requests wait for this model",
-            );
+            let told = "too many requests wait for this model";
+            let failure = InferFailure::elsewhere(ErrorCode::Overloaded, told);
+            refuse_with(waiting.infer, failure);
         }
         self.schedule_flush(ctx);
     }
@@ -386,75 +413,5 @@ impl Handler<Flush> for InferenceActor {
         }
         self.finish_draining();
         self.schedule_flush(ctx);
-    }
-}
-
-impl Handler<Install> for InferenceActor {
-    type Result = ();
-
-    fn handle(&mut self, install: Install, ctx: &mut Context<Self>) {
-        let session = Session::new(install.runner);
-        self.queue.set_row_budget(session.spec().row_budget);
-        self.session = Some(session);
-        self.warm_up = install.warm_up;
-        self.stats.installs += 1;
-        self.stats.runs_since_install = 0;
-        self.schedule_flush(ctx);
-    }
-}
-
-impl Handler<Park> for InferenceActor {
-    type Result = ();
-
-    fn handle(&mut self, park: Park, _: &mut Context<Self>) {
-        self.closed = true;
-        self.refuse_all(&park.reason);
-        self.finish_draining();
-    }
-}
-
-impl Handler<Drain> for InferenceActor {
-    type Result = ResponseFuture<Drained>;
-
-    fn handle(&mut self, _: Drain, _: &mut Context<Self>) -> Self::Result {
-        self.closed = true;
-        let (done, drained) = oneshot::channel();
-        self.draining.push(done);
-        self.finish_draining();
-        // An actor that stops has nothing left in its list either.
-        Box::pin(async { drained.await.unwrap_or(Drained) })
-    }
-}
-
-impl Handler<Observe> for InferenceActor {
-    type Result = ActorSnapshot;
-
-    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> ActorSnapshot {
-        let stats = &self.stats;
-        ActorSnapshot {
-            state: self.state(),
-            model: self.options.model.to_string(),
-            version: self.options.version.get(),
-            business_code: self
-                .session
-                .as_ref()
-                .map_or_else(String::new, |s| s.spec().business_code.clone()),
-            queued: self.queue.len(),
-            runs: stats.runs,
-            rows: stats.rows,
-            answered: stats.answered,
-            errors: stats.errors,
-            panics: stats.panics,
-            restarts: stats.installs.saturating_sub(1),
-            expired: stats.expired,
-            abandoned: stats.abandoned,
-            refused: stats.refused,
-            shed: stats.shed,
-            wasted_run_us: u64::try_from(stats.wasted_run.as_micros()).unwrap_or(u64::MAX),
-            run_p50_us: stats.run_quantile_us(0.5),
-            run_p99_us: stats.run_quantile_us(0.99),
-            last_panic: stats.last_panic.clone(),
-            warm_up: self.warm_up.reason.clone(),
-        }
     }
 }

@@ -12,6 +12,7 @@ mod batch;
 mod codel;
 mod engine;
 mod gather;
+mod gauge;
 mod messages;
 mod runner;
 mod session;
@@ -19,6 +20,7 @@ mod spec;
 mod stats;
 mod validate;
 mod warmup;
+mod watchdog;
 
 pub use actor::{InferenceActor, Options};
 pub use codel::CodelSettings;
@@ -26,12 +28,14 @@ pub use engine::{
     Declared, FakeEngine, FakeSettings, HangMode, LibraryError, OptimizationLevel, OrtEngine,
     OrtLibrary, OrtSettings,
 };
+pub use gauge::{Gauge, Permit};
 pub use messages::{
     ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe, Park,
-    RunTimes, RunnerLost,
+    RunTimes, RunnerLost, Work,
 };
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};
 pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows};
 pub use stats::{ActorSnapshot, ActorState, LastPanic};
 pub use validate::{InputError, rows_of, validate};
 pub use warmup::{WarmUp, warm_up};
+pub use watchdog::{Hung, OnHung, Patience, Watch, Watchdog};

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -10,7 +13,7 @@ use actix::Message;
 use common::{Criticality, Deadline, ErrorCode, tensor::Tensor};
 use tokio::sync::oneshot;
 
-use crate::{runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
+use crate::{gauge::Permit, runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
 
 /// The place of an actor in the pool: stable over restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,8 +30,8 @@ impl fmt::Display for ActorId {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Infer {
-    /// In the order of the model's spec.
-    pub inputs: Vec<Option<Tensor>>,
+    /// What to run on.
+    pub work: Arc<Work>,
     /// What validation counted.
     pub rows: Rows,
     /// After this the answer is of no use.
@@ -37,11 +40,39 @@ pub struct Infer {
     pub criticality: Criticality,
     /// When it was handed to the mailbox.
     pub sent_at: Instant,
-    /// Set when its run begins, so that a caller whose time is over can tell a slow model from a
-    /// long queue.
-    pub began: Arc<AtomicBool>,
     /// Where the answer goes.
     pub reply: oneshot::Sender<InferResult>,
+    /// Counts it as in flight until it is answered or dropped.
+    pub permit: Permit,
+}
+
+/// The inputs of a request. The caller keeps a handle, so that another actor can be asked with the
+/// same tensors where the first could not finish.
+#[derive(Debug)]
+pub struct Work {
+    /// In the order of the model's spec.
+    pub inputs: Vec<Option<Tensor>>,
+    started: AtomicBool,
+}
+
+impl Work {
+    /// Work that no engine has seen.
+    #[must_use]
+    pub fn new(inputs: Vec<Option<Tensor>>) -> Arc<Self> {
+        let started = AtomicBool::new(false);
+        Arc::new(Self { inputs, started })
+    }
+
+    /// Whether an engine has begun to run it.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        // Acquire and release: whoever takes the work elsewhere must not miss that it began.
+        self.started.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn start(&self) {
+        self.started.store(true, Ordering::Release);
+    }
 }
 
 /// An answer or the reason why there is none.
@@ -83,6 +114,8 @@ pub struct InferFailure {
     pub code: ErrorCode,
     /// What to tell the caller.
     pub message: String,
+    /// Whether another actor of the model may answer: the engine did not finish, or never began.
+    pub elsewhere: bool,
     /// The run it failed in, if it got that far: one run that fails is one failure of the model,
     /// however many requests it carried.
     pub batch_id: Option<u64>,
@@ -91,12 +124,23 @@ pub struct InferFailure {
 }
 
 impl InferFailure {
-    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    /// The caller's part is over.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
+            elsewhere: false,
             batch_id: None,
             never_ran: false,
+        }
+    }
+
+    /// This actor cannot answer, another may.
+    #[must_use]
+    pub fn elsewhere(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            elsewhere: true,
+            ..Self::new(code, message)
         }
     }
 }
@@ -117,6 +161,8 @@ pub struct Install {
 pub struct RunnerLost {
     /// Which actor.
     pub actor: ActorId,
+    /// Which of the actors that took this place in turn.
+    pub incarnation: u64,
     /// What the panic said.
     pub cause: String,
     /// Successful runs since the session was installed.
@@ -125,7 +171,8 @@ pub struct RunnerLost {
     pub at: SystemTime,
 }
 
-/// Take no more requests and refuse those that wait: there will be no session.
+/// Drop the session, take no more requests and refuse those that wait: there is no session until
+/// the next [`Install`].
 #[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
 pub struct Park {

@@ -70,4 +70,12 @@ pub trait ModelRunner: Send {
 
     /// A handle that stops a run in progress.
     fn stopper(&self) -> Stopper;
+
+    /// Forgets a request to stop that came too late, so that it does not end the next run.
+    fn rearm(&mut self);
+
+    /// What the session holds in memory, where the engine tells.
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
 }

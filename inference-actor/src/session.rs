@@ -4,7 +4,7 @@ use std::{
     any::Any,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,8 +14,9 @@ use crate::{
     batch::Entry,
     gather::{ZeroIndex, expect_rows, gather, split, views},
     messages::{Infer, RunTimes},
-    runner::{ModelRunner, RunError},
+    runner::{ModelRunner, RunError, Stopper},
     spec::{ModelSpec, OutputRole},
+    watchdog::Watch,
 };
 
 /// A request in the list, with what its parts have given so far.
@@ -77,34 +78,47 @@ impl Session {
         &self.spec
     }
 
+    pub(crate) fn stopper(&self) -> Stopper {
+        self.runner.stopper()
+    }
+
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.runner.memory_bytes().unwrap_or(0)
+    }
+
     /// Runs a batch whole, or `part` of the candidates of its one entry. A panic does not pass.
     pub(crate) fn run(
         &mut self,
         batch: &[Waiting],
         part: Option<&Range<usize>>,
         clock: &dyn Clock,
+        watch: &Watch,
     ) -> Ran {
         let begin = clock.now();
-        // Relaxed: a flag for the caller's bookkeeping that guards no other memory.
-        batch
-            .iter()
-            .for_each(|w| w.infer.began.store(true, Ordering::Relaxed));
         let gathered;
         let inputs = if let [one] = batch {
-            let (inputs, rows) = (&one.infer.inputs, one.infer.rows.candidates);
+            let (inputs, rows) = (&one.infer.work.inputs, one.infer.rows.candidates);
             self.zeros.reserve(&self.spec, rows);
             views(&self.spec, inputs, part.cloned(), rows, &self.zeros)
         } else {
             let each: Vec<_> = batch
                 .iter()
-                .map(|w| (w.infer.inputs.as_slice(), w.infer.rows))
+                .map(|w| (w.infer.work.inputs.as_slice(), w.infer.rows))
                 .collect();
             gathered = gather(&self.spec, &each);
             gathered.iter().map(Tensor::view).collect()
         };
         let ready = clock.now();
+        batch.iter().for_each(|w| w.infer.work.start());
+        // Until the last deadline of the batch somebody may still be glad of the outputs.
+        let deadline = batch.iter().map(|w| w.infer.deadline.at()).max();
+        watch.begin(ready, deadline.unwrap_or(ready));
         let outcome = catch_unwind(AssertUnwindSafe(|| self.runner.run(&inputs)));
+        let told_to_stop = watch.end();
         let end = clock.now();
+        if told_to_stop && outcome.is_ok() {
+            self.runner.rearm();
+        }
         let outputs = outcome.map_err(|panic| panic_message(&*panic));
         Ran {
             begin,

@@ -37,13 +37,18 @@ pub struct LastPanic {
 #[derive(Debug, Clone, Serialize, actix::MessageResponse)]
 pub struct ActorSnapshot {
     /// What it can do.
+    #[serde(rename = "session_state")]
     pub state: ActorState,
     /// The model it serves.
+    #[serde(skip)]
     pub model: String,
     /// Its version.
+    #[serde(skip)]
     pub version: u32,
     /// The business's name for the model.
     pub business_code: String,
+    /// Requests waiting in its mailbox and list, or being run.
+    pub in_flight: usize,
     /// Requests waiting in its list.
     pub queued: usize,
     /// Runs that gave outputs.
@@ -70,8 +75,14 @@ pub struct ActorSnapshot {
     pub wasted_run_us: u64,
     /// Median of the last 100 run times.
     pub run_p50_us: u64,
+    /// Their 90th percentile.
+    pub run_p90_us: u64,
     /// Their 99th percentile.
     pub run_p99_us: u64,
+    /// The longest of them.
+    pub run_max_us: u64,
+    /// What its session holds, where the engine tells; 0 where it does not.
+    pub session_memory_bytes: u64,
     /// The last panic, if any.
     pub last_panic: Option<LastPanic>,
     /// How its warm-up went.
@@ -106,6 +117,10 @@ impl Stats {
             self.recent.pop_front();
         }
         self.recent.push_back(took);
+    }
+
+    pub(crate) fn median_run(&self) -> Duration {
+        Duration::from_micros(self.run_quantile_us(0.5))
     }
 
     /// How many runs there were, however they ended; the number of the last one.

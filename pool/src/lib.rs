@@ -12,14 +12,20 @@
 mod bring_up;
 mod host;
 mod loader;
+mod member;
+mod placement;
+mod pool;
 mod pool_actor;
+mod report;
 mod repository;
 mod routing;
 mod supervisor;
 
 pub use host::{HostId, WorkerHost};
 pub use loader::Loader;
-pub use pool_actor::{BringUp, ModelOutcome, Pool, PoolOptions, SlotReport};
+pub use placement::Place;
+pub use pool::{BringUp, ModelOutcome, Pool, PoolOptions};
+pub use report::{ActorView, ModelReport, PoolReport, SlotReport};
 pub use repository::{Manifest, ManifestError, ModelSource, Repository, RepositoryError};
 pub use routing::{ActorRoute, ModelRoute, ModelStatus, RoutingTable};
-pub use supervisor::Policy;
+pub use supervisor::{Command, Conflict, Counts, Policy};

@@ -33,8 +33,8 @@ impl Loader {
         let warm = match source.manifest.engine {
             EngineKind::Onnx => warm_up(&mut *runner, &*self.clock),
             EngineKind::Drill => WarmUp {
-                reason: "drill engine: not warmed".into(),
-                ..WarmUp::default()
+                typical_run: drill_run(source, &*runner),
+                reason: "drill engine: its run time is taken from its settings".into(),
             },
         };
         Ok((runner, warm))
@@ -74,6 +74,12 @@ impl Loader {
             }
         }
     }
+}
+
+/// What a warm-up would measure.
+fn drill_run(source: &ModelSource, runner: &dyn ModelRunner) -> Duration {
+    let rows = runner.spec().row_budget.unwrap_or(1);
+    source.manifest.drill().run_time(rows)
 }
 
 /// Loads on the blocking pool, for at most `timeout`.

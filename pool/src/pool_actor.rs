@@ -1,312 +1,244 @@
-//! The pool's actor: wires the supervisor's decisions to loading, hosts and the routing table.
+//! The pool's actor: carries the supervisor's decisions out.
 //!
 //! Lives on the main thread. Its mailbox stays at the default of 16: its senders (actors that lost
-//! their session, admin, start-up) wait for room. It loads nothing itself but hands loads to the
-//! blocking pool, so it is always there to take news. It runs no engine code, so nothing in it
-//! panics on a model's account.
+//! their session, the watchdog, admin, start-up) wait for room or come back. It loads nothing
+//! itself but hands loads to the blocking pool, so it is always there to take news. It runs no
+//! engine code, so nothing in it panics on a model's account.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod news;
+mod observe;
+mod placing;
+mod steer;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
-use common::{Clock, ModelName};
-use inference_actor::{ActorId, CodelSettings, InferenceActor, Install, Park, RunnerLost};
+use common::ModelName;
+use inference_actor::{ActorId, Drain, Install, OnHung, Park, Watchdog};
+use tokio::sync::watch;
 
+use self::news::RunHung;
+pub(crate) use self::{
+    observe::Observe,
+    steer::{Ask, Stop},
+};
 use crate::{
-    bring_up::{Context as BringUpContext, Placed, place},
-    host::{HostId, WorkerHost},
-    loader::{Loader, load_in_background},
-    repository::ModelSource,
+    bring_up::Context as BringUpContext,
+    loader::load_in_background,
+    member::{Member, Outfit},
+    placement::{CoreBudget, Decision, LiveRuns},
+    pool::PoolOptions,
     routing::{ModelRoute, ModelStatus, RoutingTable},
-    supervisor::{Policy, SlotState, Supervisor, Verdict},
+    supervisor::{Effect, Failure, Supervisor},
 };
 
-/// What a pool is made of.
-pub struct PoolOptions {
-    /// When failed actors come back.
-    pub policy: Policy,
-    /// Most requests one actor holds.
-    pub queue: usize,
-    /// When an actor's queue counts as standing.
-    pub codel: CodelSettings,
-    /// A load that takes longer has failed.
-    pub load_timeout: Duration,
-    /// Makes sessions.
-    pub loader: Loader,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-}
+/// How often live run times and memory are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A handle to the pool, for every thread.
-#[derive(Clone)]
-pub struct Pool {
-    table: Arc<ArcSwap<RoutingTable>>,
-    actor: Addr<PoolActor>,
-}
-
-impl Pool {
-    /// Starts the pool's actor on this thread, which must run an actix system.
-    #[must_use]
-    pub fn start(options: PoolOptions) -> Self {
-        let table = Arc::new(ArcSwap::from_pointee(RoutingTable::default()));
-        let actor = PoolActor {
-            supervisor: Supervisor::new(options.policy.clone()),
-            table: Arc::clone(&table),
-            options,
-            placed: HashMap::new(),
-            random: fastrand::Rng::new(),
-        };
-        Self {
-            table,
-            actor: actor.start(),
-        }
-    }
-
-    /// The routing table of this moment.
-    #[must_use]
-    pub fn table(&self) -> arc_swap::Guard<Arc<RoutingTable>> {
-        self.table.load()
-    }
-
-    /// Loads models and starts their actors; tells how each fared.
-    pub async fn bring_up(&self, request: BringUp) -> Vec<ModelOutcome> {
-        self.actor.send(request).await.unwrap_or_default()
-    }
-
-    /// The supervisor's view of every actor.
-    pub async fn slots(&self) -> Vec<SlotReport> {
-        self.actor.send(ObserveSlots).await.unwrap_or_default()
-    }
-}
-
-/// Load these models and start an actor of each on every host.
-#[derive(Message)]
-#[rtype(result = "Vec<ModelOutcome>")]
-pub struct BringUp {
-    /// What to load.
-    pub sources: Vec<ModelSource>,
-    /// What the repository already found unusable.
-    pub unusable: Vec<(ModelName, String)>,
-    /// The threads that take actors.
-    pub hosts: Vec<(HostId, Addr<WorkerHost>)>,
-}
-
-/// How a model fared.
-#[derive(Debug, Clone)]
-pub struct ModelOutcome {
-    /// The model.
-    pub model: ModelName,
-    /// Why it cannot serve, if so.
-    pub failure: Option<String>,
-}
-
-/// The supervisor's view of one actor.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct SlotReport {
-    /// Which actor.
-    pub id: String,
-    /// `loading`, `serving`, `waiting` or `parked`.
-    pub state: &'static str,
-    /// Failures since it last served well.
-    pub failures_in_row: u32,
-    /// Panics of its engine.
-    pub panics: u64,
-    /// Sessions that could not be loaded.
-    pub load_failures: u64,
-    /// What the last failure said.
-    pub last_cause: String,
-}
-
-#[derive(Message)]
-#[rtype(result = "Vec<SlotReport>")]
-struct ObserveSlots;
-
-struct Member {
-    source: ModelSource,
-    addr: Addr<InferenceActor>,
-}
-
-struct PoolActor {
+pub(crate) struct PoolActor {
     options: PoolOptions,
     supervisor: Supervisor,
     table: Arc<ArcSwap<RoutingTable>>,
-    placed: HashMap<ActorId, Member>,
+    outfit: Outfit,
+    budget: Arc<CoreBudget>,
+    members: BTreeMap<ActorId, Member>,
+    decisions: HashMap<ModelName, Decision>,
+    live_runs: HashMap<ModelName, LiveRuns>,
+    /// What models were brought up with, for those that are moved later.
+    hosts: BringUpHosts,
+    quarantine: Vec<Arbiter>,
+    given_up: u64,
+    moved: u64,
+    tell_wedged: watch::Sender<Option<String>>,
     random: fastrand::Rng,
 }
 
+type BringUpHosts = Vec<(crate::host::HostId, Addr<crate::host::WorkerHost>)>;
+
+/// Starts the actor and the watchdog that tells it of hung runs.
+pub(crate) fn start(
+    options: PoolOptions,
+    table: Arc<ArcSwap<RoutingTable>>,
+    tell_wedged: watch::Sender<Option<String>>,
+) -> io::Result<Addr<PoolActor>> {
+    let context = Context::new();
+    let told = context.address().recipient::<RunHung>();
+    // A full mailbox is no loss: the watchdog tells again. A closed one has nobody to tell.
+    let on_hung: OnHung =
+        Box::new(move |hung| !matches!(told.try_send(RunHung(hung)), Err(SendError::Full(_))));
+    let clock = Arc::clone(&options.clock);
+    let watchdog = Watchdog::start(options.patience, Arc::clone(&clock), on_hung)?;
+    let outfit = Outfit {
+        queue: options.queue,
+        codel: options.codel,
+        clock,
+        supervisor: context.address().recipient(),
+        watchdog: Arc::new(watchdog),
+    };
+    let actor = PoolActor {
+        supervisor: Supervisor::new(options.policy.clone()),
+        budget: CoreBudget::new(options.dedicated_threads),
+        options,
+        table,
+        outfit,
+        members: BTreeMap::new(),
+        decisions: HashMap::new(),
+        live_runs: HashMap::new(),
+        hosts: Vec::new(),
+        quarantine: Vec::new(),
+        given_up: 0,
+        moved: 0,
+        tell_wedged,
+        random: fastrand::Rng::new(),
+    };
+    Ok(context.run(actor))
+}
+
 impl PoolActor {
-    fn register(&mut self, placed: Placed) -> ModelOutcome {
-        let Placed { source, route } = placed;
-        for actor in &route.actors {
-            self.supervisor.add(actor.id.clone());
-            self.supervisor.become_serving(&actor.id);
-            let member = Member {
-                source: source.clone(),
-                addr: actor.addr.clone(),
-            };
-            self.placed.insert(actor.id.clone(), member);
-        }
-        self.publish(route)
-    }
-
-    fn publish(&mut self, route: ModelRoute) -> ModelOutcome {
-        let failure = match &route.status {
-            ModelStatus::Ready => None,
-            ModelStatus::Unavailable(reason) => Some(reason.clone()),
-        };
-        let outcome = ModelOutcome {
-            model: route.name.clone(),
-            failure,
-        };
-        let table = RoutingTable::clone(&self.table.load());
-        self.table.store(Arc::new(table.with(route)));
-        outcome
-    }
-
-    fn follow(&mut self, id: &ActorId, verdict: Verdict, ctx: &mut Context<Self>) {
-        match verdict {
-            Verdict::RetryAt(at) => {
-                let wait = at.saturating_duration_since(self.options.clock.now());
-                ctx.run_later(wait, |actor, ctx| actor.reload_due(ctx));
-            }
-            Verdict::Park => self.park(id, ctx),
-            Verdict::Ignore => {}
+    fn failure(&mut self, cause: String) -> Failure {
+        Failure {
+            cause,
+            now: self.options.clock.now(),
+            jitter: self.random.f64(),
         }
     }
 
-    fn reload_due(&mut self, ctx: &mut Context<Self>) {
-        for id in self.supervisor.due(self.options.clock.now()) {
-            let Some(member) = self.placed.get(&id) else {
-                continue;
-            };
-            let load = load_in_background(
-                self.options.loader.clone(),
-                member.source.clone(),
-                self.options.load_timeout,
-            );
-            let addr = member.addr.clone();
-            let install = async move {
-                let (runner, warm_up) = load.await?;
-                let sent = addr.send(Install { runner, warm_up }).await;
-                sent.map_err(|e| format!("the actor is gone: {e}"))
-            };
-            ctx.spawn(install.into_actor(self).map(move |done, actor, ctx| match done {
-                Ok(()) => actor.supervisor.become_serving(&id),
-                Err(cause) => {
-                    tracing::warn!(actor = %id, %cause, "a new session could not be loaded");
-                    let (now, jitter) = (actor.options.clock.now(), actor.random.f64());
-                    let verdict = actor.supervisor.load_failed(&id, cause, now, jitter);
-                    actor.follow(&id, verdict, ctx);
+    fn bring_up_context(&self) -> BringUpContext {
+        BringUpContext {
+            loader: self.options.loader.clone(),
+            load_timeout: self.options.load_timeout,
+            long_run: self.options.long_run,
+            outfit: self.outfit.clone(),
+            budget: Arc::clone(&self.budget),
+            hosts: self.hosts.clone(),
+        }
+    }
+
+    /// Does what the supervisor decided about an actor.
+    fn carry_out(&mut self, id: &ActorId, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+        for effect in effects {
+            match effect {
+                Effect::Load { incarnation } => self.load(id, incarnation, ctx),
+                Effect::WakeAt(at) => {
+                    let wait = at.saturating_duration_since(self.options.clock.now());
+                    ctx.run_later(wait, Self::load_due);
                 }
-            }));
+                Effect::Release { reason } => self.release(id, reason, ctx),
+                Effect::Replace { incarnation } => self.replace(id, incarnation),
+                Effect::Drain => self.drain(id, ctx),
+                Effect::Reroute => {
+                    if let Some(name) = self.members.get(id).map(|m| m.source.name.clone()) {
+                        self.reroute(&name);
+                    }
+                }
+            }
         }
     }
 
-    /// Takes an actor that keeps failing out of the table and answers those who wait for it.
-    fn park(&mut self, id: &ActorId, ctx: &mut Context<Self>) {
-        let Some(member) = self.placed.get(id) else {
+    fn load_due(&mut self, ctx: &mut Context<Self>) {
+        for (id, effect) in self.supervisor.due(self.options.clock.now()) {
+            self.carry_out(&id, vec![effect], ctx);
+        }
+    }
+
+    fn load(&mut self, id: &ActorId, incarnation: u64, ctx: &mut Context<Self>) {
+        let Some(member) = self.members.get(id) else {
             return;
         };
-        let cause = self
-            .supervisor
-            .slot(id)
-            .map_or_else(String::new, |s| s.last_cause.clone());
-        tracing::error!(actor = %id, %cause, "parked after repeated failures; restart the gateway once mended");
-        let reason = format!("its actors keep failing: {cause}");
-        let told = member.addr.send(Park {
-            reason: reason.clone(),
-        });
+        let loader = self.options.loader.clone();
+        let load = load_in_background(loader, member.source.clone(), self.options.load_timeout);
+        // The address is of the incarnation that the load is for.
+        let (id, addr) = (id.clone(), member.addr.clone());
+        let install = async move {
+            let (runner, warm_up) = load.await?;
+            let sent = addr.send(Install { runner, warm_up }).await;
+            sent.map_err(|e| format!("the actor is gone: {e}"))
+        };
+        ctx.spawn(install.into_actor(self).map(move |done, actor, ctx| {
+            let effects = match done {
+                Ok(()) => actor.supervisor.loaded(&id, incarnation),
+                Err(cause) => {
+                    tracing::warn!(actor = %id, %cause, "a new session could not be loaded");
+                    let failure = actor.failure(cause);
+                    actor.supervisor.load_failed(&id, incarnation, failure)
+                }
+            };
+            actor.carry_out(&id, effects, ctx);
+        }));
+    }
+
+    /// Drops the actor's session and answers those who wait for it.
+    fn release(&mut self, id: &ActorId, reason: String, ctx: &mut Context<Self>) {
+        let Some(member) = self.members.get(id) else {
+            return;
+        };
+        tracing::warn!(actor = %id, %reason, "gives its session up; POST /admin/actors/{id}/resume brings it back");
+        let told = member.addr.send(Park { reason });
         ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
-        let current = self
-            .table
-            .load()
-            .model(&member.source.name)
-            .map(|r| ModelRoute::clone(r));
-        if let Some(mut route) = current {
-            route.actors.retain(|a| a.id != *id);
-            if route.actors.is_empty() {
-                route.status = ModelStatus::Unavailable(reason);
+    }
+
+    fn drain(&mut self, id: &ActorId, ctx: &mut Context<Self>) {
+        let slot = self.supervisor.slot(id);
+        let (Some(member), Some(slot)) = (self.members.get(id), slot) else {
+            return;
+        };
+        let (id, incarnation) = (id.clone(), slot.incarnation);
+        let drained = member.addr.send(Drain).into_actor(self);
+        ctx.spawn(drained.map(move |_, actor, ctx| {
+            let effects = actor.supervisor.drained(&id, incarnation);
+            actor.carry_out(&id, effects, ctx);
+        }));
+    }
+
+    /// Publishes which of a model's actors may be asked.
+    fn reroute(&mut self, name: &ModelName) {
+        let table = self.table.load();
+        let Some(mut route) = table.model(name).map(|r| ModelRoute::clone(r)) else {
+            return;
+        };
+        let mut idle = Vec::new();
+        route.actors.clear();
+        for member in self.members.values().filter(|m| m.source.name == *name) {
+            match self.supervisor.slot(&member.id) {
+                Some(slot) if slot.takes_requests() => route.actors.push(member.route()),
+                Some(slot) => idle.push(format!(
+                    "{} is {} {}",
+                    member.id,
+                    slot.word(),
+                    slot.last_cause
+                )),
+                None => {}
             }
-            self.publish(route);
         }
+        route.status = match route.actors.is_empty() {
+            false => ModelStatus::Ready,
+            true => ModelStatus::Unavailable(format!(
+                "none of its actors takes requests: {}",
+                idle.iter()
+                    .map(|text| text.trim())
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            )),
+        };
+        self.publish(route);
+    }
+
+    fn publish(&self, route: ModelRoute) {
+        let table = RoutingTable::clone(&self.table.load());
+        self.table.store(Arc::new(table.with(route)));
     }
 }
 
 impl Actor for PoolActor {
     type Context = Context<Self>;
-}
 
-impl Handler<BringUp> for PoolActor {
-    type Result = ResponseActFuture<Self, Vec<ModelOutcome>>;
-
-    fn handle(&mut self, request: BringUp, ctx: &mut Context<Self>) -> Self::Result {
-        let unusable = request.unusable.into_iter();
-        let mut outcomes: Vec<_> = unusable
-            .map(|(name, reason)| self.publish(ModelRoute::unavailable(name, reason)))
-            .collect();
-        let context = BringUpContext {
-            loader: self.options.loader.clone(),
-            load_timeout: self.options.load_timeout,
-            queue: self.options.queue,
-            codel: self.options.codel,
-            clock: Arc::clone(&self.options.clock),
-            supervisor: ctx.address().recipient(),
-            hosts: request.hosts,
-        };
-        let work = async move {
-            let mut placed = Vec::with_capacity(request.sources.len());
-            for source in request.sources {
-                placed.push(place(&context, source).await);
-            }
-            placed
-        };
-        Box::pin(work.into_actor(self).map(move |placed, actor, _| {
-            outcomes.extend(placed.into_iter().map(|placed| actor.register(placed)));
-            outcomes
-        }))
-    }
-}
-
-impl Handler<RunnerLost> for PoolActor {
-    type Result = ();
-
-    fn handle(&mut self, lost: RunnerLost, ctx: &mut Context<Self>) {
-        tracing::warn!(actor = %lost.actor, cause = %lost.cause, good_runs = lost.runs_since_install, "the engine panicked");
-        let (now, jitter) = (self.options.clock.now(), self.random.f64());
-        let verdict = self.supervisor.panicked(
-            &lost.actor,
-            lost.cause,
-            lost.runs_since_install,
-            now,
-            jitter,
-        );
-        self.follow(&lost.actor, verdict, ctx);
-    }
-}
-
-impl Handler<ObserveSlots> for PoolActor {
-    type Result = Vec<SlotReport>;
-
-    fn handle(&mut self, _: ObserveSlots, _: &mut Context<Self>) -> Vec<SlotReport> {
-        let report = |id: &ActorId| {
-            let slot = self.supervisor.slot(id)?;
-            let state = match slot.state {
-                SlotState::Loading => "loading",
-                SlotState::Serving => "serving",
-                SlotState::Waiting { .. } => "waiting",
-                SlotState::Parked => "parked",
-            };
-            Some(SlotReport {
-                id: id.to_string(),
-                state,
-                failures_in_row: slot.failures_in_row,
-                panics: slot.panics,
-                load_failures: slot.load_failures,
-                last_cause: slot.last_cause.clone(),
-            })
-        };
-        let mut reports: Vec<_> = self.placed.keys().filter_map(report).collect();
-        reports.sort_by(|a, b| a.id.cmp(&b.id));
-        reports
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(LOOK_EVERY, Self::look);
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use actix::Addr;
 use common::{ModelName, ModelVersion};
-use inference_actor::{ActorId, InferenceActor, ModelSpec};
+use inference_actor::{ActorId, Gauge, InferenceActor, ModelSpec};
 
 use crate::host::HostId;
 
@@ -14,10 +14,12 @@ use crate::host::HostId;
 pub struct ActorRoute {
     /// Its place in the pool.
     pub id: ActorId,
-    /// The thread it lives on.
-    pub host: HostId,
+    /// The worker thread it lives on; none if it has a thread of its own.
+    pub host: Option<HostId>,
     /// Its mailbox.
     pub addr: Addr<InferenceActor>,
+    /// Its load and condition.
+    pub gauge: Arc<Gauge>,
 }
 
 /// Whether a model can be asked.
@@ -57,12 +59,20 @@ impl ModelRoute {
         }
     }
 
-    /// The actor to ask from thread `here`: its own where it has one, since that costs no thread
-    /// hop; else one chosen by `spread`.
+    /// The actor to ask from thread `here`: its own where it has one that answers, since that costs
+    /// no thread hop; else the least loaded one that answers, `spread` choosing among equals; else
+    /// the least loaded of those that have no session at present, which hold requests until they
+    /// have. `not` was asked before and could not finish.
     #[must_use]
-    pub fn pick(&self, here: HostId, spread: usize) -> Option<&ActorRoute> {
-        let own = self.actors.iter().find(|a| a.host == here);
-        own.or_else(|| self.actors.get(spread.checked_rem(self.actors.len())?))
+    pub fn pick(&self, here: HostId, spread: usize, not: Option<&ActorId>) -> Option<&ActorRoute> {
+        let mine = |a: &&ActorRoute| a.host == Some(here) && Some(&a.id) != not;
+        if let Some(own) = self.actors.iter().find(mine).filter(|a| a.gauge.answers()) {
+            return Some(own);
+        }
+        let start = spread.checked_rem(self.actors.len())?;
+        let (front, back) = self.actors.split_at(start);
+        let others = back.iter().chain(front).filter(|a| Some(&a.id) != not);
+        others.min_by_key(|a| (!a.gauge.answers(), a.gauge.in_flight()))
     }
 }
 
@@ -89,3 +99,6 @@ impl RoutingTable {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

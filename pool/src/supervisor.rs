@@ -1,9 +1,18 @@
 //! Who brings a failed actor back, and when: a pure state machine, one slot an actor.
 //!
+//! A slot has two sides: what the operator wants of it ([`Intent`]) and what its session is doing
+//! ([`SessionState`]). Events and commands change them and give back [`Effect`]s, which the pool's
+//! actor carries out; nothing here loads, waits or sends.
+//!
 //! An actor that served well before it failed gets its next session after the shortest wait; one
 //! that fails again at once waits twice as long each time, and after `park_after` failures in a row
 //! it is parked until an operator acts. Waits are jittered so that actors that failed together do
 //! not load together.
+
+mod command;
+mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -11,6 +20,10 @@ use std::{
 };
 
 use inference_actor::ActorId;
+
+pub use self::command::{Command, Conflict};
+pub use self::slot::Counts;
+pub(crate) use self::slot::{Intent, SessionState, Slot};
 
 /// When to try again, and when to stop trying.
 #[derive(Debug, Clone)]
@@ -25,40 +38,41 @@ pub struct Policy {
     pub park_after: u32,
 }
 
-/// What an actor's slot is doing.
+/// What the pool is to do about an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SlotState {
-    /// A session is being loaded.
-    Loading,
-    /// It has a session.
-    Serving,
-    /// It failed and waits for its next session.
-    Waiting {
-        /// Until when.
-        until: Instant,
+pub(crate) enum Effect {
+    /// Load a session for this incarnation and report how that went.
+    Load {
+        /// Of which of the actors that took this place in turn.
+        incarnation: u64,
     },
-    /// It failed too often.
-    Parked,
+    /// Ask for what is due then.
+    WakeAt(Instant),
+    /// Drop the session and answer whoever waits for it.
+    Release {
+        /// What to tell them.
+        reason: String,
+    },
+    /// Give the actor's thread up and start this incarnation on another.
+    Replace {
+        /// Of the new actor.
+        incarnation: u64,
+    },
+    /// Let the actor answer what it holds, and report when it has.
+    Drain,
+    /// Whether it may be asked has changed.
+    Reroute,
 }
 
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) state: SlotState,
-    pub(crate) failures_in_row: u32,
-    pub(crate) panics: u64,
-    pub(crate) load_failures: u64,
-    pub(crate) last_cause: String,
-}
-
-/// What follows from a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Try again then.
-    RetryAt(Instant),
-    /// Give up until told otherwise.
-    Park,
-    /// The news is about a slot that does not exist or was already dealt with.
-    Ignore,
+/// A failure, and what is needed to decide about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// What it said.
+    pub(crate) cause: String,
+    /// When.
+    pub(crate) now: Instant,
+    /// In 0…1.
+    pub(crate) jitter: f64,
 }
 
 /// All slots of the pool.
@@ -76,223 +90,152 @@ impl Supervisor {
         }
     }
 
-    /// A new actor whose first session is being loaded.
+    /// A new actor that has its first session.
     pub(crate) fn add(&mut self, id: ActorId) {
-        let slot = Slot {
-            state: SlotState::Loading,
-            failures_in_row: 0,
-            panics: 0,
-            load_failures: 0,
-            last_cause: String::new(),
-        };
-        self.slots.insert(id, slot);
+        self.slots.insert(id, Slot::serving());
+    }
+
+    /// The actor is gone for good.
+    pub(crate) fn remove(&mut self, id: &ActorId) {
+        self.slots.remove(id);
     }
 
     pub(crate) fn slot(&self, id: &ActorId) -> Option<&Slot> {
         self.slots.get(id)
     }
 
-    /// The session asked for is in place. It may be lost again already: an actor runs what waits
-    /// for it as soon as it has a session, and the news of a panic may come first.
-    pub(crate) fn become_serving(&mut self, id: &ActorId) {
-        if let Some(slot) = self.slots.get_mut(id)
-            && slot.state == SlotState::Loading
-        {
-            slot.state = SlotState::Serving;
-        }
+    /// The slot, if the news is about the actor that holds it now.
+    fn current(&mut self, id: &ActorId, incarnation: u64) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(id)?;
+        (slot.incarnation == incarnation).then_some(slot)
     }
 
-    /// An actor's engine panicked after so many good runs. `jitter` is in 0…1.
-    pub(crate) fn panicked(
-        &mut self,
-        id: &ActorId,
-        cause: String,
-        good_runs: u64,
-        now: Instant,
-        jitter: f64,
-    ) -> Verdict {
-        let healthy = self.policy.healthy_runs;
-        let has_session =
-            |s: &&mut Slot| matches!(s.state, SlotState::Serving | SlotState::Loading);
-        let Some(slot) = self.slots.get_mut(id).filter(has_session) else {
-            return Verdict::Ignore;
+    /// The session asked for is in place.
+    pub(crate) fn loaded(&mut self, id: &ActorId, incarnation: u64) -> Vec<Effect> {
+        let Some(slot) = self.current(id, incarnation) else {
+            return Vec::new();
         };
-        slot.panics += 1;
-        if good_runs >= healthy {
-            slot.failures_in_row = 0;
+        slot.recycling = false;
+        if slot.session == SessionState::Loading {
+            slot.session = SessionState::Ready;
         }
-        self.failed(id, cause, now, jitter)
+        vec![Effect::Reroute]
     }
 
-    /// A session could not be loaded.
+    /// The session asked for could not be loaded.
     pub(crate) fn load_failed(
         &mut self,
         id: &ActorId,
-        cause: String,
-        now: Instant,
-        jitter: f64,
-    ) -> Verdict {
-        let Some(slot) = self
-            .slots
-            .get_mut(id)
-            .filter(|s| s.state == SlotState::Loading)
-        else {
-            return Verdict::Ignore;
+        incarnation: u64,
+        failure: Failure,
+    ) -> Vec<Effect> {
+        let policy = self.policy.clone();
+        let Some(slot) = self.current(id, incarnation) else {
+            return Vec::new();
         };
-        slot.load_failures += 1;
-        self.failed(id, cause, now, jitter)
+        let recycling = std::mem::take(&mut slot.recycling);
+        slot.counts.load_failures += 1;
+        if slot.session == SessionState::Loading {
+            return slot.fail(failure, &policy);
+        }
+        if recycling {
+            // The old session goes on serving; that is the point of recycling warm.
+            slot.last_cause = failure.cause;
+        }
+        Vec::new()
     }
 
-    /// The actors whose wait is over; they count as loading from now on.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<ActorId> {
-        let over = |slot: &Slot| matches!(slot.state, SlotState::Waiting { until } if until <= now);
+    /// An actor's engine panicked after so many good runs.
+    pub(crate) fn panicked(
+        &mut self,
+        id: &ActorId,
+        incarnation: u64,
+        good_runs: u64,
+        failure: Failure,
+    ) -> Vec<Effect> {
+        let policy = self.policy.clone();
+        let Some(slot) = self.current(id, incarnation) else {
+            return Vec::new();
+        };
+        // An actor runs what waits for it as soon as it has a session, so the news of a panic may
+        // come before the news that the session is in place.
+        if !matches!(slot.session, SessionState::Ready | SessionState::Loading) {
+            return Vec::new();
+        }
+        slot.counts.panics += 1;
+        if good_runs >= policy.healthy_runs {
+            slot.failures_in_row = 0;
+        }
+        slot.lose_session(failure, &policy)
+    }
+
+    /// An actor's run does not end. Its thread is lost, so another actor takes its place.
+    pub(crate) fn hung(
+        &mut self,
+        id: &ActorId,
+        incarnation: u64,
+        good_runs: u64,
+        failure: Failure,
+    ) -> Vec<Effect> {
+        let policy = self.policy.clone();
+        let Some(slot) = self.current(id, incarnation) else {
+            return Vec::new();
+        };
+        slot.counts.kills += 1;
+        slot.incarnation += 1;
+        // What was being loaded would go to the actor that is given up.
+        slot.recycling = false;
+        if good_runs >= policy.healthy_runs {
+            slot.failures_in_row = 0;
+        }
+        let mut effects = vec![Effect::Replace {
+            incarnation: slot.incarnation,
+        }];
+        effects.extend(slot.lose_session(failure, &policy));
+        effects
+    }
+
+    /// An actor that was told to drain has answered all it held.
+    pub(crate) fn drained(&mut self, id: &ActorId, incarnation: u64) -> Vec<Effect> {
+        match self.current(id, incarnation) {
+            Some(slot) if slot.intent == Intent::Drain && slot.session == SessionState::Ready => {
+                slot.release("this actor was drained by an operator")
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// An actor's session has grown past its limit: a fresh one is loaded beside it, unless another
+    /// actor is being loaded for, since two loads at a time would take two cores from serving.
+    pub(crate) fn outgrown(&mut self, id: &ActorId) -> Vec<Effect> {
+        let busy = |slot: &Slot| slot.recycling || slot.session == SessionState::Loading;
+        if self.slots.values().any(busy) {
+            return Vec::new();
+        }
+        match self.slots.get_mut(id) {
+            Some(slot) if slot.session == SessionState::Ready && slot.intent != Intent::Drain => {
+                slot.counts.recycles += 1;
+                slot.recycle()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Loads for the actors whose wait is over.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<(ActorId, Effect)> {
+        let over =
+            |slot: &Slot| matches!(slot.session, SessionState::Waiting { until } if until <= now);
         let due = self.slots.iter_mut().filter(|(_, slot)| over(slot));
-        due.map(|(id, slot)| {
-            slot.state = SlotState::Loading;
-            id.clone()
-        })
-        .collect()
+        due.map(|(id, slot)| (id.clone(), slot.load())).collect()
     }
 
-    fn failed(&mut self, id: &ActorId, cause: String, now: Instant, jitter: f64) -> Verdict {
-        let Policy {
-            restart_delay,
-            restart_delay_max,
-            park_after,
-            ..
-        } = self.policy;
-        let Some(slot) = self.slots.get_mut(id) else {
-            return Verdict::Ignore;
-        };
-        slot.failures_in_row += 1;
-        slot.last_cause = cause;
-        if slot.failures_in_row >= park_after {
-            slot.state = SlotState::Parked;
-            return Verdict::Park;
-        }
-        let doublings = (slot.failures_in_row - 1).min(20);
-        let wait = restart_delay
-            .saturating_mul(1 << doublings)
-            .min(restart_delay_max);
-        // 80 to 120 %: enough to part actors that failed together.
-        let until = now + wait.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0));
-        slot.state = SlotState::Waiting { until };
-        Verdict::RetryAt(until)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use common::{Clock, ManualClock};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn supervisor() -> (Supervisor, ActorId, ManualClock) {
-        let policy = Policy {
-            restart_delay: Duration::from_millis(20),
-            restart_delay_max: Duration::from_secs(10),
-            healthy_runs: 10,
-            park_after: 8,
-        };
-        let mut supervisor = Supervisor::new(policy);
-        let id = ActorId("m/1/0".into());
-        supervisor.add(id.clone());
-        supervisor.become_serving(&id);
-        (supervisor, id, ManualClock::new())
-    }
-
-    #[test]
-    fn an_actor_that_served_well_is_back_within_a_second_however_often_it_fails() {
-        let (mut supervisor, id, clock) = supervisor();
-        for _ in 0..1000 {
-            let verdict = supervisor.panicked(&id, "boom".into(), 49, clock.now(), 1.0);
-            let Verdict::RetryAt(at) = verdict else {
-                panic!("{verdict:?}")
-            };
-            assert!(at - clock.now() < Duration::from_secs(1));
-            clock.advance(at - clock.now());
-            assert_eq!(supervisor.due(clock.now()), std::slice::from_ref(&id));
-            supervisor.become_serving(&id);
-        }
-        assert_eq!(supervisor.slot(&id).unwrap().panics, 1000);
-    }
-
-    #[test]
-    fn a_session_lost_before_its_installation_is_told_is_replaced_all_the_same() {
-        let (mut supervisor, id, clock) = supervisor();
-        supervisor.panicked(&id, "boom".into(), 49, clock.now(), 0.5);
-        clock.advance(Duration::from_secs(1));
-        supervisor.due(clock.now());
-        let verdict = supervisor.panicked(&id, "boom".into(), 0, clock.now(), 0.5);
-        assert!(matches!(verdict, Verdict::RetryAt(_)), "{verdict:?}");
-        supervisor.become_serving(&id);
-        clock.advance(Duration::from_secs(1));
-        assert_eq!(supervisor.due(clock.now()), [id]);
-    }
-
-    #[test]
-    fn waits_double_and_end_in_parking() {
-        let (mut supervisor, id, clock) = supervisor();
-        let mut waits = Vec::new();
-        supervisor.panicked(&id, "boom".into(), 0, clock.now(), 0.5);
-        loop {
-            clock.advance(Duration::from_secs(20));
-            supervisor.due(clock.now());
-            match supervisor.load_failed(&id, "no file".into(), clock.now(), 0.5) {
-                Verdict::RetryAt(at) => waits.push((at - clock.now()).as_millis()),
-                Verdict::Park => break,
-                Verdict::Ignore => panic!(),
-            }
-        }
-        assert_eq!(waits, [40, 80, 160, 320, 640, 1280]);
-        assert_eq!(supervisor.slot(&id).unwrap().state, SlotState::Parked);
-        assert!(
-            supervisor
-                .due(clock.now() + Duration::from_secs(3600))
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn news_about_what_was_dealt_with_changes_nothing() {
-        let (mut supervisor, id, clock) = supervisor();
-        assert_eq!(
-            supervisor.load_failed(&id, "late".into(), clock.now(), 0.0),
-            Verdict::Ignore
-        );
-        supervisor.panicked(&id, "boom".into(), 0, clock.now(), 0.0);
-        assert_eq!(
-            supervisor.panicked(&id, "again".into(), 0, clock.now(), 0.0),
-            Verdict::Ignore
-        );
-        let stranger = ActorId("x".into());
-        assert_eq!(
-            supervisor.panicked(&stranger, "boom".into(), 0, clock.now(), 0.0),
-            Verdict::Ignore
-        );
-    }
-
-    proptest! {
-        /// Whatever happens, an actor is serving, loading, waiting for a time that comes, or parked.
-        #[test]
-        fn no_actor_is_left_without_an_owner(events in proptest::collection::vec((0u8..4, 0u64..30, 0.0f64..1.0), 0..200)) {
-            let (mut supervisor, id, clock) = supervisor();
-            for (event, amount, jitter) in events {
-                match event {
-                    0 => { supervisor.panicked(&id, "p".into(), amount, clock.now(), jitter); }
-                    1 => { supervisor.load_failed(&id, "l".into(), clock.now(), jitter); }
-                    2 => if supervisor.slot(&id).unwrap().state == SlotState::Loading { supervisor.become_serving(&id); },
-                    _ => { clock.advance(Duration::from_millis(amount * 100)); supervisor.due(clock.now()); }
-                }
-                if let SlotState::Waiting { until } = supervisor.slot(&id).unwrap().state {
-                    prop_assert!(until <= clock.now() + Duration::from_secs(12));
-                    let mut later = clock.now() + Duration::from_secs(12);
-                    prop_assert_eq!(supervisor.due(later).len(), 1);
-                    later += Duration::from_secs(1);
-                    prop_assert!(supervisor.due(later).is_empty());
-                }
-            }
-        }
+    /// An operator's wish.
+    pub(crate) fn command(
+        &mut self,
+        id: &ActorId,
+        command: Command,
+    ) -> Result<Vec<Effect>, Conflict> {
+        let slot = self.slots.get_mut(id).ok_or(Conflict::Unknown)?;
+        slot.command(command)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Settings;
+use super::{CandidateSource, Settings};
 
 /// Every broken rule, as the key to change and what to change it to.
 pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
@@ -33,6 +33,13 @@ pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
             scene.pool <= s.limits.candidates,
             &key,
             "must not exceed limits.candidates",
+        );
+        let by_genre = scene.candidates == CandidateSource::Genre;
+        let key = format!("scenes.{name}.genre");
+        rule(
+            by_genre == scene.genre.is_some(),
+            &key,
+            "is needed where candidates = \"genre\", and only there",
         );
     }
     broken
@@ -84,6 +91,8 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("limits.deadline", s.limits.deadline),
         ("models.load_timeout", s.models.load_timeout),
         ("supervision.restart_delay", s.supervision.restart_delay),
+        ("supervision.stall_after", s.supervision.stall_after),
+        ("supervision.hang_grace", s.supervision.hang_grace),
         ("drain.grace", s.drain.grace),
         ("admission.queue_delay", s.admission.queue_delay),
         (
@@ -111,6 +120,16 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         s.supervision.park_after >= 1,
         "supervision.park_after",
         "must be at least 1",
+    );
+    rule(
+        s.models.dedicated_threads <= 512,
+        "models.dedicated_threads",
+        "must be at most 512; 0 means one per core",
+    );
+    rule(
+        (1..=512).contains(&s.supervision.quarantine),
+        "supervision.quarantine",
+        "must be 1 to 512",
     );
     rule(
         (1..=1 << 20).contains(&s.models.queue),

@@ -64,6 +64,8 @@ sections! {
         queue: usize,
         load_timeout: Span,
         library: PathBuf,
+        dedicated_threads: usize,
+        long_run: Span,
     }
     /// The feature store.
     Features {
@@ -74,6 +76,10 @@ sections! {
         model: ModelName,
         candidates: CandidateSource,
         pool: usize,
+        #[serde(default)]
+        genre: Option<String>,
+        #[serde(default)]
+        model_scene: Option<String>,
         #[serde(default)]
         fallback: Fallback,
     }
@@ -91,6 +97,10 @@ sections! {
         restart_delay_max: Span,
         healthy_runs: u32,
         park_after: u32,
+        stall_after: Span,
+        hang_grace: Span,
+        quarantine: usize,
+        actor_memory: ByteSize,
     }
     /// Shutting down.
     Drain {
@@ -112,6 +122,8 @@ pub enum CandidateSource {
     Popular,
     /// Every item of the catalogue, up to the scene's pool.
     Catalogue,
+    /// The most popular items of the scene's genre first, up to the scene's pool.
+    Genre,
 }
 
 /// What answers where the model may not be asked.

@@ -1,15 +1,23 @@
-//! Every actor and what it is doing.
+//! Every actor: what it is doing, and an operator's hand on it.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
+use common::ErrorCode;
 use futures_util::future::join_all;
 use inference_actor::{ActorSnapshot, Observe};
-use pool::SlotReport;
+use pool::{ActorView, Command, Conflict, Place, SlotReport};
 use serde::Serialize;
 
-use super::State;
-use crate::front::{FrontSnapshot, ObserveFront};
+use super::{State, show};
+use crate::{
+    failure::Failure,
+    front::{FrontSnapshot, ObserveFront},
+    respond,
+};
 
 /// How long an actor may take to answer before it counts as unresponsive.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -21,15 +29,20 @@ struct Actors {
     unavailable_models: Vec<UnavailableModel>,
 }
 
-/// One inference actor: its own account, and its supervisor's.
+/// One inference actor: its supervisor's account, and its own where it answers.
 #[derive(Serialize)]
 pub(super) struct InferenceActorView {
-    id: String,
-    placement: &'static str,
+    pub(super) id: String,
+    state: &'static str,
+    placement: Place,
+    model: String,
+    version: u32,
     responsive: bool,
-    supervision: Option<SlotReport>,
+    /// Requests on their way to it, waiting or being run; known even while it hangs.
+    pub(super) mailbox_depth: usize,
+    pub(super) supervision: SlotReport,
     #[serde(flatten)]
-    snapshot: Option<ActorSnapshot>,
+    pub(super) snapshot: Option<ActorSnapshot>,
 }
 
 #[derive(Serialize)]
@@ -39,53 +52,96 @@ struct UnavailableModel {
 }
 
 /// `GET /admin/actors`.
-pub(super) async fn list(state: Data<State>) -> HttpResponse {
-    let snapshots = snapshots(&state).await;
-    let slots = state.shared.pool.slots().await;
-    let mut slots: HashMap<String, SlotReport> =
-        slots.into_iter().map(|s| (s.id.clone(), s)).collect();
-    let mut inference: Vec<_> = snapshots
-        .into_iter()
-        .map(|(id, snapshot)| InferenceActorView {
-            placement: "colocated",
-            responsive: snapshot.is_some(),
-            supervision: slots.remove(&id),
-            snapshot,
-            id,
-        })
-        .collect();
-    // Parked actors left the routing table; their supervisor still knows them.
-    inference.extend(slots.into_values().map(|slot| InferenceActorView {
-        id: slot.id.clone(),
-        placement: "colocated",
-        responsive: false,
-        supervision: Some(slot),
-        snapshot: None,
-    }));
-    inference.sort_by(|a, b| a.id.cmp(&b.id));
-    let fronts = state
-        .fronts
-        .iter()
-        .map(|front| patiently(front.send(ObserveFront)));
-    let fronts = join_all(fronts).await.into_iter().flatten().collect();
-    HttpResponse::Ok().json(Actors {
-        inference,
-        fronts,
+pub(super) async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
+    let actors = Actors {
+        inference: inference(&state).await,
+        fronts: fronts(&state).await,
         unavailable_models: unavailable(&state),
-    })
+    };
+    show(&request, &actors)
 }
 
-/// Every actor of the routing table with its snapshot, none where it did not answer in time.
-pub(super) async fn snapshots(state: &State) -> Vec<(String, Option<ActorSnapshot>)> {
-    let table = state.shared.pool.table().clone();
-    let actors = table.models().flat_map(|route| route.actors.clone());
-    let asked = actors.map(|actor| async move {
-        (
-            actor.id.to_string(),
-            patiently(actor.addr.send(Observe)).await,
-        )
-    });
-    join_all(asked).await
+/// `GET /admin/actors/{id}`.
+pub(super) async fn one(
+    request: HttpRequest,
+    id: Path<String>,
+    state: Data<State>,
+) -> HttpResponse {
+    let views = state.shared.pool.actors().await;
+    if let Some(view) = views.into_iter().find(|view| view.id == *id) {
+        return show(&request, &observed(view).await);
+    }
+    match fronts(&state)
+        .await
+        .into_iter()
+        .find(|front| front.id == *id)
+    {
+        Some(front) => show(&request, &front),
+        None => unknown(),
+    }
+}
+
+/// `POST /admin/actors/{id}/{restart,pause,resume,drain}`.
+pub(super) async fn steer(
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    state: Data<State>,
+) -> HttpResponse {
+    let (id, command) = path.into_inner();
+    let Some(command) = Command::named(&command) else {
+        let told = format!("`{command}` is no command; there are restart, pause, resume, drain");
+        return respond::failed(&Failure::new(ErrorCode::NotFound, told), "");
+    };
+    match state.shared.pool.command(id.clone(), command).await {
+        Ok(()) => {
+            let views = state.shared.pool.actors().await;
+            match views.into_iter().find(|view| view.id == id) {
+                Some(view) => show(&request, &observed(view).await),
+                None => unknown(),
+            }
+        }
+        Err(Conflict::Unknown) if fronts(&state).await.iter().any(|front| front.id == id) => {
+            let told = "a front lives and ends with its worker thread; it cannot be steered";
+            respond::failed(&Failure::new(ErrorCode::Conflict, told), "")
+        }
+        Err(Conflict::Unknown) => unknown(),
+        Err(conflict) => {
+            respond::failed(&Failure::new(ErrorCode::Conflict, conflict.to_string()), "")
+        }
+    }
+}
+
+fn unknown() -> HttpResponse {
+    let told = Conflict::Unknown.to_string();
+    respond::failed(&Failure::new(ErrorCode::NotFound, told), "")
+}
+
+/// Every inference actor, whether or not it takes requests at present.
+pub(super) async fn inference(state: &State) -> Vec<InferenceActorView> {
+    let views = state.shared.pool.actors().await;
+    join_all(views.into_iter().map(observed)).await
+}
+
+async fn observed(view: ActorView) -> InferenceActorView {
+    let snapshot = patiently(view.addr.send(Observe)).await;
+    let stalled = view.gauge.stalled() && view.slot.state == "serving";
+    InferenceActorView {
+        id: view.id,
+        state: if stalled { "stalled" } else { view.slot.state },
+        placement: view.place,
+        model: view.model,
+        version: view.version,
+        responsive: snapshot.is_some(),
+        mailbox_depth: view.gauge.in_flight(),
+        supervision: view.slot,
+        snapshot,
+    }
+}
+
+async fn fronts(state: &State) -> Vec<FrontSnapshot> {
+    let asked = state.fronts.iter();
+    let asked = asked.map(|front| patiently(front.send(ObserveFront)));
+    join_all(asked).await.into_iter().flatten().collect()
 }
 
 pub(super) async fn patiently<T, E>(answer: impl Future<Output = Result<T, E>>) -> Option<T> {

@@ -7,12 +7,25 @@ use super::{State, actors, breakers::observed};
 /// The actors' own counts are asked for when somebody scrapes; the request path never pays for it.
 pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
     let metrics = &state.shared.metrics;
-    for (id, snapshot) in actors::snapshots(&state).await {
-        let Some(snapshot) = snapshot else { continue };
-        let queued = i64::try_from(snapshot.queued).unwrap_or(i64::MAX);
-        metrics.mailbox_depth.with_label_values(&[&id]).set(queued);
+    for view in actors::inference(&state).await {
+        let (id, counts) = (view.id, view.supervision.counts);
+        let depth = i64::try_from(view.mailbox_depth).unwrap_or(i64::MAX);
+        metrics.mailbox_depth.with_label_values(&[&id]).set(depth);
+        for (label, count) in [
+            ("panic", counts.panics),
+            ("hang", counts.kills),
+            ("memory", counts.recycles),
+            ("operator", counts.restarts),
+            ("load_failure", counts.load_failures),
+        ] {
+            let counter = metrics.restarts.with_label_values(&[id.as_str(), label]);
+            counter.reset();
+            counter.inc_by(count);
+        }
+        let Some(snapshot) = view.snapshot else {
+            continue;
+        };
         for (counter, label, count) in [
-            (&metrics.restarts, "panic", snapshot.restarts),
             (&metrics.dropped, "expired", snapshot.expired),
             (&metrics.dropped, "abandoned", snapshot.abandoned),
             (&metrics.dropped, "shed", snapshot.shed),

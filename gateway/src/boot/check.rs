@@ -6,7 +6,10 @@ use common::{Clock, config::Settings};
 use inference_actor::OrtLibrary;
 use pool::{Loader, Repository};
 
-use crate::{features::EmbeddedStore, locate::Places};
+use crate::{
+    features::{Catalogue, EmbeddedStore, FeatureStore},
+    locate::Places,
+};
 
 /// Looks at library, store and repository, loading every model once; gives what is wrong.
 pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
@@ -17,8 +20,9 @@ pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
         .map_err(|e| e.message);
     let library = library.and_then(|path| OrtLibrary::load(&path).map_err(|e| e.to_string()));
     let store = places.store(&settings.features.store);
-    if let Err(error) = EmbeddedStore::open(&store) {
-        problems.push(error.to_string());
+    match EmbeddedStore::open(&store) {
+        Ok(store) => problems.extend(scene_problems(settings, store.catalogue())),
+        Err(error) => problems.push(error.to_string()),
     }
     match Repository::scan(&places.repository(&settings.models.repository)) {
         Err(error) => problems.push(error.to_string()),
@@ -45,7 +49,24 @@ pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
     problems
 }
 
-fn missing_models(settings: &Settings, repository: &Repository) -> Vec<String> {
+/// Scenes whose candidates the catalogue cannot give.
+pub(super) fn scene_problems(settings: &Settings, catalogue: &Catalogue) -> Vec<String> {
+    let told = |(name, scene): (&String, &common::config::Scene)| {
+        let genre = scene.genre.as_deref()?;
+        if !catalogue.by_genre(genre).is_empty() {
+            return None;
+        }
+        let mut known: Vec<_> = catalogue.genres().collect();
+        known.sort_unstable();
+        let known = known.join(", ");
+        Some(format!(
+            "scenes.{name}.genre: no item is of genre `{genre}`; there are: {known}"
+        ))
+    };
+    settings.scenes.iter().filter_map(told).collect()
+}
+
+pub(super) fn missing_models(settings: &Settings, repository: &Repository) -> Vec<String> {
     let held = |model: &common::ModelName| {
         repository.models.iter().any(|source| source.name == *model)
             || repository.unusable.iter().any(|(name, _)| name == model)

@@ -38,6 +38,14 @@ impl Exit {
         }
     }
 
+    /// The process cannot be mended from inside.
+    pub fn wedged(message: impl fmt::Display) -> Self {
+        Self {
+            status: 70,
+            message: message.to_string(),
+        }
+    }
+
     /// The library or a port is not to be had.
     pub fn unavailable(message: impl fmt::Display) -> Self {
         Self {
@@ -45,6 +53,13 @@ impl Exit {
             message: message.to_string(),
         }
     }
+}
+
+/// Ends the process at once, without what usually runs at an exit: threads may still be inside the
+/// engine, and its torn-down state is no place for them. Standard output and error hold nothing
+/// back.
+pub fn end(status: u8) -> ! {
+    signal_hook::low_level::exit(i32::from(status))
 }
 
 impl fmt::Display for Exit {

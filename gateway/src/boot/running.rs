@@ -1,36 +1,48 @@
-//! A gateway that runs, and how it stops.
+//! A gateway that runs.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use actix_rt::task::JoinHandle;
 use actix_web::dev::ServerHandle;
 
+use super::{drain::WorkerEnd, listeners::Door};
 use crate::front::Shared;
 
-type Running = (ServerHandle, JoinHandle<io::Result<()>>);
+pub(super) type Running = (ServerHandle, JoinHandle<io::Result<()>>);
 
 /// A gateway that serves.
 pub struct Gateway {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) workers: Vec<WorkerEnd>,
+    pub(super) door: Door,
+    pub(super) data_server: Running,
+    pub(super) admin_server: Running,
     http: SocketAddr,
     admin: SocketAddr,
-    data_server: Running,
-    admin_server: Running,
+}
+
+/// What a gateway that serves is made of.
+pub(super) struct Parts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) workers: Vec<WorkerEnd>,
+    pub(super) door: Door,
+    pub(super) data_server: Running,
+    pub(super) admin_server: Running,
+    /// Of the data port and of the admin port.
+    pub(super) addresses: (SocketAddr, SocketAddr),
 }
 
 impl Gateway {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        (http, admin): (SocketAddr, SocketAddr),
-        data_server: Running,
-        admin_server: Running,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let (http, admin) = parts.addresses;
         Self {
-            shared,
+            shared: parts.shared,
+            workers: parts.workers,
+            door: parts.door,
+            data_server: parts.data_server,
+            admin_server: parts.admin_server,
             http,
             admin,
-            data_server,
-            admin_server,
         }
     }
 
@@ -60,40 +72,14 @@ impl Gateway {
         format!("try: curl -s {url} -H 'content-type: application/json' -d '{body}'")
     }
 
-    /// Stops as an orchestrator expects: readiness says no first, requests are answered for
-    /// `drain.delay` longer, then the listener closes and what is in flight ends within the grace.
-    pub async fn drain(self) {
-        let drain = &self.shared.settings.drain;
-        tracing::info!(delay = %drain.delay, grace = %drain.grace, "draining");
-        self.shared.phase.become_draining();
-        self.shared.metrics.set_ready(false);
-        tokio::time::sleep(drain.delay.0).await;
-        let left = drain.grace.0.saturating_sub(drain.delay.0);
-        if tokio::time::timeout(left, self.data_server.0.stop(true))
-            .await
-            .is_err()
-        {
-            tracing::warn!("the grace time is over; what was in flight is cut");
-            self.data_server.0.stop(false).await;
-        }
-        self.finish().await;
+    /// Resolves, with the reason, when the process can no longer be mended from inside.
+    pub async fn wedged(&self) -> String {
+        self.shared.pool.wedged().await
     }
 
     /// Stops at once, for a start that failed.
     pub(super) async fn stop_now(self) {
         self.data_server.0.stop(false).await;
-        self.finish().await;
-    }
-
-    /// Ends the admin port last, so that it can be watched to the end, and joins both servers.
-    async fn finish(self) {
         self.admin_server.0.stop(false).await;
-        for (name, task) in [("data", self.data_server.1), ("admin", self.admin_server.1)] {
-            match task.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(name, %error, "the server ended with an error"),
-                Err(error) => tracing::warn!(name, %error, "the server's task ended early"),
-            }
-        }
     }
 }

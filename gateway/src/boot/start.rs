@@ -5,11 +5,16 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use actix::{Actor, Addr};
 use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
-use inference_actor::{CodelSettings, OrtLibrary};
+use inference_actor::{CodelSettings, OrtLibrary, Patience};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
-use super::{Exit, Gateway, listeners::listen};
+use super::{
+    Exit, Gateway,
+    drain::WorkerEnd,
+    listeners::{Door, listen},
+    running::Parts,
+};
 use crate::{
     admin,
     app::{Worker, admin_server, data_server, worker_count},
@@ -40,10 +45,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         |listener: &std::net::TcpListener| listener.local_addr().map_err(Exit::unavailable);
     let (http_address, admin_address) = (address(&http)?, address(&admin)?);
 
+    let door = Door::of(&http).map_err(Exit::unavailable)?;
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
     let (directory, breaker) = breaker(&settings, &clock, &metrics);
     let shared = Arc::new(Shared {
-        pool: Pool::start(pool_options(&settings, library, &clock)),
+        pool: Pool::start(pool_options(&settings, library, &clock)).map_err(Exit::unavailable)?,
         store: Arc::new(store),
         metrics,
         directory,
@@ -66,12 +72,14 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let admin = admin_server(Arc::new(state), admin).map_err(Exit::unavailable)?;
     let admin_handle = admin.handle();
     let admin = actix_rt::spawn(admin);
-    let gateway = Gateway::new(
-        Arc::clone(&shared),
-        (http_address, admin_address),
-        (data_handle, data),
-        (admin_handle, admin),
-    );
+    let gateway = Gateway::new(Parts {
+        shared: Arc::clone(&shared),
+        workers: workers.iter().map(WorkerEnd::of).collect(),
+        door,
+        data_server: (data_handle, data),
+        admin_server: (admin_handle, admin),
+        addresses: (http_address, admin_address),
+    });
     match models(&shared, repository, workers).await {
         Ok(()) => {
             shared.phase.become_serving();
@@ -121,6 +129,17 @@ fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>
             healthy_runs: u64::from(supervision.healthy_runs),
             park_after: supervision.park_after,
         },
+        patience: Patience {
+            stall_after: supervision.stall_after.0,
+            hang_grace: supervision.hang_grace.0,
+        },
+        quarantine: supervision.quarantine,
+        dedicated_threads: match settings.models.dedicated_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            given => given,
+        },
+        long_run: settings.models.long_run.0,
+        actor_memory_bytes: Some(supervision.actor_memory.0).filter(|bytes| *bytes > 0),
         queue: settings.models.queue,
         codel: CodelSettings {
             target: settings.admission.standing_target.0,

@@ -33,6 +33,7 @@ pub struct Catalogue {
     by_id: HashMap<Box<str>, Slot, foldhash::fast::FixedState>,
     by_index: Vec<Slot>,
     by_popularity: Vec<Slot>,
+    by_genre: HashMap<String, Vec<Slot>>,
 }
 
 const NO_SLOT: Slot = Slot::MAX;
@@ -85,6 +86,12 @@ impl Catalogue {
                 .cmp(&rank(a).popularity)
                 .then_with(|| rank(a).id.cmp(&rank(b).id))
         });
+        for slot in &order {
+            for genre in &items[*slot as usize].genres {
+                let of_genre = catalogue.by_genre.entry(genre.clone()).or_default();
+                of_genre.push(*slot);
+            }
+        }
         catalogue.by_popularity = order;
         catalogue.items = items;
         Ok(catalogue)
@@ -127,6 +134,17 @@ impl Catalogue {
     #[must_use]
     pub fn by_popularity(&self) -> &[Slot] {
         &self.by_popularity
+    }
+
+    /// The slots of a genre, the most popular first; none if no item has it.
+    #[must_use]
+    pub fn by_genre(&self, genre: &str) -> &[Slot] {
+        self.by_genre.get(genre).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every genre that some item has.
+    pub fn genres(&self) -> impl Iterator<Item = &str> {
+        self.by_genre.keys().map(String::as_str)
     }
 }
 

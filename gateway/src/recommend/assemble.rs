@@ -37,7 +37,8 @@ pub fn inputs(
     plan: &Plan,
 ) -> Result<Selection, Failure> {
     let catalogue = front.store().catalogue();
-    let scene_index = spec.word_index("scene", scene_name);
+    let word = scene.model_scene.as_deref().unwrap_or(scene_name);
+    let scene_index = spec.word_index("scene", word);
     let mut seen = SlotSet::new(catalogue.len());
     let mut filled = None;
     let asked = &*request;

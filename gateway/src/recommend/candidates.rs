@@ -27,10 +27,15 @@ pub fn choose(
         return (named.slots, named.unknown);
     }
     let wanted = |slot: &u32| request.include_seen || !seen.contains(*slot);
+    let first = |slots: &[u32]| {
+        let slots = slots.iter().copied();
+        slots.filter(wanted).take(scene.pool).collect()
+    };
     let slots = match scene.candidates {
-        CandidateSource::Popular => {
-            let popular = catalogue.by_popularity().iter().copied();
-            popular.filter(wanted).take(scene.pool).collect()
+        CandidateSource::Popular => first(catalogue.by_popularity()),
+        CandidateSource::Genre => {
+            let genre = scene.genre.as_deref().unwrap_or_default();
+            first(catalogue.by_genre(genre))
         }
         CandidateSource::Catalogue => (0..)
             .take(catalogue.len())
@@ -60,6 +65,8 @@ mod tests {
             model: "m".parse().unwrap(),
             candidates,
             pool,
+            genre: None,
+            model_scene: None,
             fallback: common::config::Fallback::None,
         }
     }
@@ -89,5 +96,25 @@ mod tests {
             unknown: 3,
         });
         assert_eq!(choose(named, false, &popular), (vec![5, 0], 3));
+    }
+
+    #[test]
+    fn a_scene_of_one_genre_has_its_most_popular_items() {
+        let mut items: Vec<_> = (0..6)
+            .map(|i| item(&i.to_string(), i, u64::from(i)))
+            .collect();
+        for i in [1, 3, 4] {
+            items[i].genres = vec!["Comedy".into(), "Drama".into()];
+        }
+        let catalogue = Catalogue::new(items).unwrap();
+        let mut scene = scene(CandidateSource::Genre, 2);
+        let mut ask = |genre: &str| {
+            scene.genre = Some(genre.into());
+            let limits = ParseLimits { candidates: 10 };
+            let mut request = Recommend::parse(br#"{"user_id":"7"}"#, &catalogue, limits).unwrap();
+            choose(&catalogue, &mut request, &scene, &SlotSet::new(6)).0
+        };
+        assert_eq!(ask("Comedy"), [4, 3]);
+        assert_eq!(ask("Western"), [0u32; 0]);
     }
 }

@@ -47,12 +47,24 @@ pub struct FakeSettings {
     pub hang: Duration,
     /// Whether a hang can be ended.
     pub hang_mode: HangMode,
+    /// What a fresh session is said to hold, in bytes.
+    pub memory_bytes: u64,
+    /// What each run is said to leave behind, in bytes.
+    pub leak_bytes: u64,
     /// From this long after the model was loaded, runs take `slow_factor` times as long.
     pub slow_from: Duration,
     /// For this long; zero for never.
     pub slow_for: Duration,
     /// How much longer.
     pub slow_factor: u32,
+}
+
+impl FakeSettings {
+    /// How long a run of so many rows takes, by its settings.
+    #[must_use]
+    pub fn run_time(&self, rows: usize) -> Duration {
+        self.latency + self.latency_per_row * u32::try_from(rows).unwrap_or(u32::MAX)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +80,7 @@ pub struct FakeEngine {
     /// Shared by all instances of a model, so that "every 50th" is one count.
     runs: Arc<std::sync::atomic::AtomicU64>,
     stop: Arc<Stop>,
+    leaked_bytes: u64,
     clock: Arc<dyn Clock>,
     loaded: Instant,
 }
@@ -86,6 +99,7 @@ impl FakeEngine {
             settings,
             runs,
             stop: Arc::default(),
+            leaked_bytes: 0,
             loaded: clock.now(),
             clock,
         }
@@ -117,12 +131,11 @@ impl FakeEngine {
             .unwrap_or_else(PoisonError::into_inner);
         let go_on = |asked: &mut bool| !(stoppable && *asked);
         let waited = self.stop.changed.wait_timeout_while(asked, time, go_on);
-        let (mut asked, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        if timeout.timed_out() {
-            return Ok(());
+        let (_asked, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        match timeout.timed_out() {
+            true => Ok(()),
+            false => Err(RunError::Terminated),
         }
-        *asked = false;
-        Err(RunError::Terminated)
     }
 }
 
@@ -142,6 +155,7 @@ impl ModelRunner for FakeEngine {
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
         let run = self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         let every = |n: u64| n > 0 && run.is_multiple_of(n);
+        self.leaked_bytes = self.leaked_bytes.saturating_add(self.settings.leak_bytes);
         if every(self.settings.panic_every) {
             panic!("the drill engine panics on run {run}, as configured");
         }
@@ -162,8 +176,7 @@ impl ModelRunner for FakeEngine {
         };
         let requests = rows(Role::Request).unwrap_or(1);
         let candidates = rows(Role::Candidate).unwrap_or(requests);
-        let per_row = self.settings.latency_per_row * u32::try_from(candidates).unwrap_or(u32::MAX);
-        self.wait((self.settings.latency + per_row) * self.slowness(), true)?;
+        self.wait(self.settings.run_time(candidates) * self.slowness(), true)?;
         if every(self.settings.error_every) {
             return Err(RunError::Failed(format!(
                 "the drill engine fails run {run}, as configured"
@@ -175,6 +188,15 @@ impl ModelRunner for FakeEngine {
             .iter()
             .map(|output| answer(output, &scores, requests))
             .collect()
+    }
+
+    fn rearm(&mut self) {
+        let asked = self.stop.asked.lock();
+        *asked.unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        Some(self.settings.memory_bytes.saturating_add(self.leaked_bytes))
     }
 
     fn stopper(&self) -> Stopper {

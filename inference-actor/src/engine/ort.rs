@@ -152,19 +152,19 @@ impl ModelRunner for OrtEngine {
         let run = self
             .session
             .run_with_options(values.as_slice(), &*self.options);
-        let outputs = run.map_err(|e| {
-            let failed = failure(&e);
-            if matches!(failed, RunError::Terminated) {
-                // The flag stays up until taken down, and would end the next run as well.
-                let _ = self.options.unterminate();
-            }
-            failed
-        })?;
+        let outputs = run.map_err(|e| failure(&e))?;
         outputs
             .values()
             .map(|value| tensor(&value))
             .collect::<Result<_, _>>()
             .map_err(|e| failure(&e))
+    }
+
+    fn rearm(&mut self) {
+        // The flag stays up until taken down, and would end the next run as well.
+        if let Err(error) = self.options.unterminate() {
+            tracing::warn!(%error, "the engine did not take back a request to stop");
+        }
     }
 
     fn stopper(&self) -> Stopper {

@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     io,
+    num::NonZeroUsize,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use common::{ModelName, ModelVersion, Span, tensor::DType};
+use common::{ByteSize, ModelName, ModelVersion, Span, tensor::DType};
 use inference_actor::{
     Declared, Dim, FakeSettings, HangMode, InputSpec, LoadError, ModelSpec, OptimizationLevel,
     OutputRole, OutputSpec, Role,
@@ -54,6 +55,7 @@ pub(crate) enum Placement {
     #[default]
     Auto,
     Colocated,
+    Dedicated,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -116,6 +118,8 @@ struct Drill {
     hang_every: u64,
     hang: Option<Span>,
     hang_mode: HangMode,
+    memory: Option<ByteSize>,
+    leak: Option<ByteSize>,
     slow_from: Option<Span>,
     slow_for: Option<Span>,
     slow_factor: u32,
@@ -128,6 +132,8 @@ pub struct Manifest {
     business_code: Option<String>,
     pub(crate) engine: EngineKind,
     pub(crate) placement: Placement,
+    /// Actors of a dedicated model; chosen by the pool where it is not said.
+    pub(crate) instances: Option<NonZeroUsize>,
     pub(crate) optimization: OptimizationLevel,
     batching: Batching,
     inputs: BTreeMap<String, Input>,
@@ -176,6 +182,8 @@ impl Manifest {
             hang_every: drill.hang_every,
             hang: time(drill.hang),
             hang_mode: drill.hang_mode,
+            memory_bytes: drill.memory.map_or(0, |size| size.0),
+            leak_bytes: drill.leak.map_or(0, |size| size.0),
             slow_from: time(drill.slow_from),
             slow_for: time(drill.slow_for),
             slow_factor: drill.slow_factor,

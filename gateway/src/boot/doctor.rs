@@ -1,0 +1,180 @@
+//! `gateway doctor`: for somebody whose gateway does not start. Looks at everything a start needs,
+//! one thing a line, and says of each whether it is well or how to mend it.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::Arc,
+};
+
+use common::{Clock, config::Settings};
+use inference_actor::OrtLibrary;
+use pool::{Loader, Repository};
+
+use super::{Exit, check::scene_problems, listeners::listen};
+use crate::{
+    features::{EmbeddedStore, FeatureStore},
+    locate::Places,
+};
+
+/// One thing that was looked at.
+#[derive(Debug)]
+pub struct Finding {
+    /// What.
+    pub what: String,
+    /// How it is, or what is wrong, how to mend it, and the status a start would end with.
+    pub result: Result<String, Exit>,
+}
+
+/// Looks at everything. Nothing is changed: ports are taken for a moment and given back.
+pub fn doctor(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<Finding> {
+    let places = Places::of_this_process();
+    let mut findings = Vec::new();
+    let library = library(&places, settings, &mut findings);
+    store(&places, settings, &mut findings);
+    for (what, address, key) in [
+        ("data port", settings.http.address, "--http"),
+        ("admin port", settings.admin.address, "--admin"),
+    ] {
+        let result =
+            listen(address, settings.http.backlog, key).map(|_| format!("{address} is free"));
+        findings.push(Finding {
+            what: what.to_owned(),
+            result,
+        });
+    }
+    let root = places.repository(&settings.models.repository);
+    repository(&root, settings, library.zip(Some(clock)), &mut findings);
+    findings
+}
+
+fn library(
+    places: &Places,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) -> Option<OrtLibrary> {
+    let found = places.library(&settings.models.library).and_then(|path| {
+        readable(&path)?;
+        let library = OrtLibrary::load(&path).map_err(|e| {
+            Exit::unavailable(format!(
+                "{e}; run `make build` to fetch the right one, or correct ORT_DYLIB_PATH"
+            ))
+        })?;
+        Ok((path, library))
+    });
+    let (result, library) = match found {
+        Ok((path, library)) => (Ok(format!("{} loads", path.display())), Some(library)),
+        Err(exit) => (Err(exit), None),
+    };
+    findings.push(Finding {
+        what: "ONNX Runtime".to_owned(),
+        result,
+    });
+    library
+}
+
+fn store(places: &Places, settings: &Settings, findings: &mut Vec<Finding>) {
+    let path = places.store(&settings.features.store);
+    let opened = match path.is_file() {
+        true => readable(&path),
+        false => Ok(()),
+    };
+    let opened = opened.and_then(|()| EmbeddedStore::open(&path).map_err(Exit::from));
+    let problems = opened
+        .as_ref()
+        .map(|store| scene_problems(settings, store.catalogue()));
+    let problems = problems.unwrap_or_default();
+    findings.push(Finding {
+        what: "feature store".to_owned(),
+        result: opened
+            .map(|store| format!("{}: {} items", path.display(), store.catalogue().len())),
+    });
+    findings.extend(problems.into_iter().map(|problem| Finding {
+        what: "scenes".to_owned(),
+        result: Err(Exit::configuration(problem)),
+    }));
+}
+
+fn repository(
+    root: &Path,
+    settings: &Settings,
+    engine: Option<(OrtLibrary, Arc<dyn Clock>)>,
+    findings: &mut Vec<Finding>,
+) {
+    let scanned = Repository::scan(root).map_err(Exit::missing);
+    let scanned = scanned.and_then(|found| listable(root).map(|()| found));
+    let repository = match scanned {
+        Ok(repository) => repository,
+        Err(exit) => {
+            return findings.push(Finding {
+                what: "model repository".to_owned(),
+                result: Err(exit),
+            });
+        }
+    };
+    let count = repository.models.len();
+    findings.push(Finding {
+        what: "model repository".to_owned(),
+        result: match count + repository.unusable.len() {
+            0 => Err(Exit::missing(format!(
+                "{} holds no model: put one there as NAME/VERSION/model.onnx",
+                root.display()
+            ))),
+            _ => Ok(format!("{}: {count} to load", root.display())),
+        },
+    });
+    findings.extend(repository.unusable.iter().map(|(name, reason)| Finding {
+        what: format!("model {name}"),
+        result: Err(Exit::damaged(reason)),
+    }));
+    for source in &repository.models {
+        let file = source.folder.join("model.onnx");
+        let access = match file.is_file() {
+            true => readable(&file),
+            // Loading says what is missing.
+            false => listable(&source.folder),
+        };
+        let loads = access.and_then(|()| match &engine {
+            None => Ok("not tried: the library is missing".to_owned()),
+            Some((library, clock)) => {
+                let loader = Loader::new(library.clone(), Arc::clone(clock));
+                let loaded = loader.try_load(source).map_err(|e| {
+                    Exit::damaged(format!("{e}; export it again, or take its folder out"))
+                });
+                loaded.map(|()| format!("version {} loads", source.version))
+            }
+        });
+        findings.push(Finding {
+            what: format!("model {}", source.name),
+            result: loads,
+        });
+    }
+    let missing = super::check::missing_models(settings, &repository);
+    findings.extend(missing.into_iter().map(|problem| Finding {
+        what: "scenes".to_owned(),
+        result: Err(Exit::configuration(format!(
+            "{problem}: correct the scene, or add the model; until then the scene answers 503"
+        ))),
+    }));
+}
+
+/// Whether this user may read the file.
+fn readable(path: &Path) -> Result<(), Exit> {
+    may(path, File::open(path).map(drop), "chmod a+r")
+}
+
+/// Whether this user may look into the folder.
+fn listable(path: &Path) -> Result<(), Exit> {
+    may(path, fs::read_dir(path).map(drop), "chmod a+rx")
+}
+
+fn may(path: &Path, tried: io::Result<()>, mend: &str) -> Result<(), Exit> {
+    let path = path.display();
+    tried.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::missing(format!(
+            "{path}: permission denied; run `{mend} {path}`, or start the gateway as its owner"
+        )),
+        _ => Exit::missing(format!("{path}: {error}")),
+    })
+}

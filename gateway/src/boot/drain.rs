@@ -1,0 +1,133 @@
+//! The end of a gateway, so that no request that came in is lost.
+//!
+//! 1. Readiness says no; for `drain.delay` requests are answered as usual, each telling its
+//!    connection to close, while load balancers take notice.
+//! 2. The door is barred, the listener's backlog emptied, and the port closed.
+//! 3. Every accepted connection gets the answer to its first request, every request its answer.
+//! 4. What is left are idle connections: they are closed, and the threads end.
+//!
+//! All of it takes at most `drain.grace`. A worker thread that is held by a run that does not end
+//! is waited for no longer than it takes to know that.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::Addr;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::{Exit, running::Gateway};
+use crate::{
+    app::Worker,
+    connections::Ledger,
+    front::{FrontActor, ObserveFront},
+};
+
+/// How often conditions are looked at that nothing tells of.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A worker thread that does not answer within this is held by a run.
+const WORKER_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+/// For threads to let their sessions go, at the very end.
+const LETTING_GO: Duration = Duration::from_secs(2);
+
+/// A worker thread, as far as a drain is concerned.
+pub(super) struct WorkerEnd {
+    front: Addr<FrontActor>,
+    ledger: Arc<Ledger>,
+}
+
+impl WorkerEnd {
+    pub(super) fn of(worker: &Worker) -> Self {
+        Self {
+            front: worker.front.clone(),
+            ledger: Arc::clone(&worker.ledger),
+        }
+    }
+
+    /// Whether its event loop turns. When it has, it has also taken up the connections that were
+    /// handed to it before.
+    async fn answers(&self) -> bool {
+        let answer = timeout(WORKER_ANSWERS_WITHIN, self.front.send(ObserveFront)).await;
+        matches!(answer, Ok(Ok(_)))
+    }
+}
+
+impl Gateway {
+    /// Drains and ends. `wedged` is why the process cannot go on, if that is the reason to end.
+    pub async fn drain(self, wedged: Option<String>) -> Result<(), Exit> {
+        let drain = &self.shared.settings.drain;
+        let end = Instant::now() + drain.grace.0;
+        tracing::info!(delay = %drain.delay, grace = %drain.grace, "draining");
+        self.shared.phase.become_draining();
+        self.shared.metrics.set_ready(false);
+        sleep(drain.delay.0).await;
+        self.close_the_door(end).await;
+        let wedged = tokio::select! {
+            reason = async { match wedged {
+                Some(reason) => reason,
+                None => self.shared.pool.wedged().await,
+            } } => Some(reason),
+            settled = timeout_at(end, self.all_answered()) => {
+                if settled.is_err() {
+                    tracing::warn!("the grace time is over; what was in flight is cut");
+                }
+                None
+            }
+        };
+        if let Some(reason) = wedged {
+            // The other workers' requests; the held one's cannot be saved.
+            let _ = timeout_at(end, self.others_answered()).await;
+            return Err(Exit::wedged(reason));
+        }
+        if timeout_at(end, self.data_server.0.stop(true))
+            .await
+            .is_err()
+        {
+            self.data_server.0.stop(false).await;
+        }
+        self.shared.pool.stop(LETTING_GO).await;
+        self.admin_server.0.stop(false).await;
+        tracing::info!("drained");
+        Ok(())
+    }
+
+    async fn close_the_door(&self, end: Instant) {
+        if let Err(error) = self.door.bar() {
+            tracing::warn!(%error, "the port could not be barred; who connects just now may be reset");
+        }
+        let emptied = async {
+            while self.door.somebody_waits() {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        if timeout_at(end, emptied).await.is_err() {
+            tracing::warn!("the listener's backlog could not be emptied in time");
+        }
+        // Between the kernel's backlog and a worker, a connection is in nobody's count for a moment.
+        sleep(LOOK_EVERY).await;
+        self.data_server.0.pause().await;
+        self.door.close();
+    }
+
+    async fn all_answered(&self) {
+        for worker in &self.workers {
+            while !worker.answers().await {}
+        }
+        self.answered_by(|_| true).await;
+    }
+
+    async fn others_answered(&self) {
+        let mut turning = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            turning.push(worker.answers().await);
+        }
+        self.answered_by(|index| turning[index]).await;
+    }
+
+    /// Waits until these workers owe nobody an answer.
+    async fn answered_by(&self, counts: impl Fn(usize) -> bool) {
+        let owes =
+            |(index, worker): (usize, &WorkerEnd)| counts(index) && worker.ledger.owes_answers();
+        while self.workers.iter().enumerate().any(owes) {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}

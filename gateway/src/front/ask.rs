@@ -1,0 +1,162 @@
+//! Asking a model: which actor, how long to wait, and when to ask another instead.
+//!
+//! A request is asked of another actor once, if its deadline allows and the first did not finish:
+//! its engine panicked, it took no requests any more, or it was stuck in somebody else's run. The
+//! inputs stay with the caller, so asking again copies nothing.
+
+use std::sync::Arc;
+
+use common::{Criticality, Deadline, ErrorCode, tensor::Tensor};
+use inference_actor::{Infer, InferFailure, InferReply, Rows, Work};
+use pool::{ActorRoute, ModelRoute};
+use tokio::sync::oneshot;
+
+use super::Front;
+use crate::failure::Failure;
+
+/// What goes with the inputs, whomever they are given to.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    rows: Rows,
+    deadline: Deadline,
+    criticality: Criticality,
+}
+
+impl Front {
+    /// Asks an actor of the model and waits for the one answer, at most until the deadline.
+    pub async fn infer(
+        &self,
+        route: &ModelRoute,
+        inputs: Vec<Option<Tensor>>,
+        rows: Rows,
+        deadline: Deadline,
+        criticality: Criticality,
+    ) -> Result<InferReply, Failure> {
+        let work = Work::new(inputs);
+        let terms = Terms {
+            rows,
+            deadline,
+            criticality,
+        };
+        let first = self.pick(route, None).ok_or_else(|| {
+            let told = format!("no actor serves model `{}`", route.name);
+            Failure::new(ErrorCode::ModelUnavailable, told)
+        })?;
+        let failure = match self.ask(route, first, &work, terms).await {
+            Ok(reply) => return Ok(reply),
+            Err(failure) => failure,
+        };
+        if !failure.elsewhere || deadline.expired(self.now()) {
+            return Err(failure.into());
+        }
+        let now = self.route_of_now(route);
+        let Some(second) = self.pick(now.as_deref().unwrap_or(route), Some(first)) else {
+            return Err(failure.into());
+        };
+        tracing::debug!(first = %first.id, second = %second.id, reason = %failure, "asked elsewhere");
+        self.shared.metrics.asked_elsewhere();
+        Ok(self.ask(route, second, &work, terms).await?)
+    }
+
+    fn pick<'r>(&self, route: &'r ModelRoute, not: Option<&ActorRoute>) -> Option<&'r ActorRoute> {
+        let spread = usize::try_from(self.sequence.get()).unwrap_or(0);
+        route.pick(self.host, spread, not.map(|actor| &actor.id))
+    }
+
+    /// The model's route as it is by now, if it still takes the same inputs.
+    fn route_of_now(&self, route: &ModelRoute) -> Option<Arc<ModelRoute>> {
+        let now = Arc::clone(self.pool().table().model(&route.name)?);
+        let same = match (&now.spec, &route.spec) {
+            (Some(now), Some(then)) => Arc::ptr_eq(now, then),
+            _ => false,
+        };
+        same.then_some(now)
+    }
+
+    async fn ask(
+        &self,
+        route: &ModelRoute,
+        actor: &ActorRoute,
+        work: &Arc<Work>,
+        terms: Terms,
+    ) -> Result<InferReply, InferFailure> {
+        let (reply, mut answer) = oneshot::channel();
+        // From before the request is sent, so that no stall that holds it up is missed.
+        let stall = actor.gauge.next_stall();
+        let infer = Infer {
+            work: Arc::clone(work),
+            rows: terms.rows,
+            deadline: terms.deadline,
+            criticality: terms.criticality,
+            sent_at: self.now(),
+            reply,
+            permit: actor.gauge.permit(),
+        };
+        actor.addr.try_send(infer).map_err(|refused| {
+            let (code, told) = match refused {
+                actix::dev::SendError::Full(_) => (
+                    ErrorCode::Overloaded,
+                    "too many requests wait for this model".to_owned(),
+                ),
+                actix::dev::SendError::Closed(_) => (
+                    ErrorCode::ModelUnavailable,
+                    format!("the actor {} has stopped", actor.id),
+                ),
+            };
+            InferFailure::elsewhere(code, told)
+        })?;
+        let until = terms.deadline.at().into();
+        // A stall of this very thread cannot be seen from it.
+        let sees_stalls = actor.host != Some(self.host);
+        tokio::select! {
+            biased;
+            answered = tokio::time::timeout_at(until, &mut answer) => return self.settled(answered, work, terms),
+            () = stall, if sees_stalls => {}
+        }
+        let others = self.route_of_now(route);
+        let other = others.and_then(|now| self.pick(&now, Some(actor)).map(|a| a.gauge.answers()));
+        if !work.started() && other == Some(true) {
+            // Dropping the receiver takes the request out of the stalled actor's list.
+            return Err(InferFailure::elsewhere(
+                ErrorCode::ModelUnavailable,
+                format!("the actor {} is held up by a run", actor.id),
+            ));
+        }
+        let answered = tokio::time::timeout_at(until, answer).await;
+        self.settled(answered, work, terms)
+    }
+
+    fn settled(
+        &self,
+        answered: Answered,
+        work: &Work,
+        terms: Terms,
+    ) -> Result<InferReply, InferFailure> {
+        match answered {
+            // A run on this very thread keeps the timer from firing; its answer is late all the same.
+            Ok(Ok(Ok(_))) if terms.deadline.expired(self.now()) => Err(late(true)),
+            Ok(Ok(result)) => result,
+            // It ended without a word: its thread was given up. Whether the engine finished is
+            // unknown, but nobody else will answer.
+            Ok(Err(_)) => Err(InferFailure::elsewhere(
+                ErrorCode::Internal,
+                "the actor went away with the request",
+            )),
+            Err(_) => Err(late(work.started())),
+        }
+    }
+}
+
+/// The deadline passed; a request whose run never began says nothing about the model.
+fn late(ran: bool) -> InferFailure {
+    let told = "the deadline passed before the model answered";
+    InferFailure {
+        never_ran: !ran,
+        ..InferFailure::new(ErrorCode::Deadline, told)
+    }
+}
+
+type Answered = Result<
+    Result<inference_actor::InferResult, oneshot::error::RecvError>,
+    tokio::time::error::Elapsed,
+>;

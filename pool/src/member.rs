@@ -1,0 +1,160 @@
+//! An actor's body: its address, what shows its load, and the thread it lives on.
+
+use std::{io, sync::Arc};
+
+use actix::prelude::*;
+use common::Clock;
+use inference_actor::{
+    ActorId, CodelSettings, Gauge, InferenceActor, Options, RunnerLost, Watchdog,
+};
+
+use crate::{
+    host::{HostId, StartActor, Started, WorkerHost},
+    placement::{Grant, Place},
+    repository::ModelSource,
+    routing::ActorRoute,
+};
+
+/// What every actor is started with.
+#[derive(Clone)]
+pub(crate) struct Outfit {
+    pub(crate) queue: usize,
+    pub(crate) codel: CodelSettings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) supervisor: Recipient<RunnerLost>,
+    pub(crate) watchdog: Arc<Watchdog>,
+}
+
+impl Outfit {
+    fn options(&self, source: &ModelSource, id: &ActorId, incarnation: u64) -> Options {
+        let gauge = Gauge::new();
+        Options {
+            id: id.clone(),
+            incarnation,
+            watch: self
+                .watchdog
+                .watch(id.clone(), incarnation, Arc::clone(&gauge)),
+            gauge,
+            model: source.name.clone(),
+            version: source.version,
+            queue: self.queue,
+            codel: self.codel,
+            clock: Arc::clone(&self.clock),
+            supervisor: self.supervisor.clone(),
+        }
+    }
+}
+
+/// The thread of a dedicated actor, and the right to it.
+pub(crate) struct DedicatedThread {
+    arbiter: Arbiter,
+    grant: Grant,
+}
+
+impl DedicatedThread {
+    /// Gives the thread up without waiting for it; the right to a thread goes on to the next.
+    pub(crate) fn abandon(self) -> (Arbiter, Grant) {
+        // It ends by itself if its run ever does.
+        self.arbiter.stop();
+        (self.arbiter, self.grant)
+    }
+}
+
+/// An actor of the pool.
+pub(crate) struct Member {
+    pub(crate) source: ModelSource,
+    pub(crate) id: ActorId,
+    pub(crate) addr: Addr<InferenceActor>,
+    pub(crate) gauge: Arc<Gauge>,
+    pub(crate) host: Option<HostId>,
+    pub(crate) thread: Option<DedicatedThread>,
+}
+
+impl Member {
+    /// Starts an actor on a worker thread.
+    pub(crate) async fn on_worker(
+        outfit: &Outfit,
+        source: &ModelSource,
+        (host, addr): (HostId, &Addr<WorkerHost>),
+    ) -> Result<Self, String> {
+        let id = ActorId(format!("{}-{}-w{}", source.name, source.version, host.0));
+        let options = outfit.options(source, &id, 0);
+        let gauge = Arc::clone(&options.gauge);
+        let started = addr.send(StartActor(options)).await;
+        let Started(addr) =
+            started.map_err(|e| format!("worker {} did not take the actor: {e}", host.0))?;
+        Ok(Self {
+            source: source.clone(),
+            id,
+            addr,
+            gauge,
+            host: Some(host),
+            thread: None,
+        })
+    }
+
+    /// Starts an actor on a thread of its own; must be called on a thread of the actix system.
+    pub(crate) fn on_own_thread(
+        outfit: &Outfit,
+        source: &ModelSource,
+        number: usize,
+        grant: Grant,
+    ) -> io::Result<Self> {
+        let id = ActorId(format!("{}-{}-d{number}", source.name, source.version));
+        Self::start(outfit, source.clone(), id, 0, grant)
+    }
+
+    /// Starts the next actor of this place on a fresh thread; gives the old thread, if it had one
+    /// that can be given up.
+    pub(crate) fn replace(
+        &mut self,
+        outfit: &Outfit,
+        incarnation: u64,
+    ) -> io::Result<Option<Arbiter>> {
+        let Some(thread) = self.thread.take() else {
+            return Ok(None);
+        };
+        let (old, grant) = thread.abandon();
+        let (source, id) = (self.source.clone(), self.id.clone());
+        *self = Self::start(outfit, source, id, incarnation, grant)?;
+        Ok(Some(old))
+    }
+
+    fn start(
+        outfit: &Outfit,
+        source: ModelSource,
+        id: ActorId,
+        incarnation: u64,
+        grant: Grant,
+    ) -> io::Result<Self> {
+        let options = outfit.options(&source, &id, incarnation);
+        let gauge = Arc::clone(&options.gauge);
+        let arbiter = Arbiter::try_new()?;
+        let addr =
+            InferenceActor::start_in_arbiter(&arbiter.handle(), |_| InferenceActor::new(options));
+        Ok(Self {
+            source,
+            id,
+            addr,
+            gauge,
+            host: None,
+            thread: Some(DedicatedThread { arbiter, grant }),
+        })
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        match self.host {
+            Some(_) => Place::Colocated,
+            None => Place::Dedicated,
+        }
+    }
+
+    pub(crate) fn route(&self) -> ActorRoute {
+        ActorRoute {
+            id: self.id.clone(),
+            host: self.host,
+            addr: self.addr.clone(),
+            gauge: Arc::clone(&self.gauge),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The pool's handle, for every thread: reads the routing table without a lock, asks the pool's
+//! actor for everything else.
+
+use std::{io, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use arc_swap::ArcSwap;
+use common::{Clock, ModelName};
+use inference_actor::{CodelSettings, Patience};
+use tokio::sync::watch;
+
+use crate::{
+    host::{HostId, WorkerHost},
+    loader::Loader,
+    pool_actor::{self, Ask, Observe, PoolActor, Stop},
+    report::{ActorView, PoolReport},
+    repository::ModelSource,
+    routing::RoutingTable,
+    supervisor::{Command, Conflict, Policy},
+};
+
+/// What a pool is made of.
+pub struct PoolOptions {
+    /// When failed actors come back.
+    pub policy: Policy,
+    /// When runs are stopped and threads given up.
+    pub patience: Patience,
+    /// Given-up threads that the process bears.
+    pub quarantine: usize,
+    /// Most threads for dedicated actors.
+    pub dedicated_threads: usize,
+    /// A model whose run takes longer gets threads of its own.
+    pub long_run: Duration,
+    /// A session that holds more is recycled; none for no limit.
+    pub actor_memory_bytes: Option<u64>,
+    /// Most requests one actor holds.
+    pub queue: usize,
+    /// When a queue counts as standing.
+    pub codel: CodelSettings,
+    /// A load that takes longer has failed.
+    pub load_timeout: Duration,
+    /// Makes sessions.
+    pub loader: Loader,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Pool {
+    table: Arc<ArcSwap<RoutingTable>>,
+    actor: Addr<PoolActor>,
+    wedged: watch::Receiver<Option<String>>,
+}
+
+impl Pool {
+    /// Starts the pool's actor on this thread, which must run an actix system, and the watchdog.
+    pub fn start(options: PoolOptions) -> io::Result<Self> {
+        let table = Arc::new(ArcSwap::from_pointee(RoutingTable::default()));
+        let (tell_wedged, wedged) = watch::channel(None);
+        let actor = pool_actor::start(options, Arc::clone(&table), tell_wedged)?;
+        Ok(Self {
+            table,
+            actor,
+            wedged,
+        })
+    }
+
+    /// The routing table of this moment.
+    #[must_use]
+    pub fn table(&self) -> arc_swap::Guard<Arc<RoutingTable>> {
+        self.table.load()
+    }
+
+    /// Loads models and starts their actors; tells how each fared.
+    pub async fn bring_up(&self, request: BringUp) -> Vec<ModelOutcome> {
+        self.actor.send(request).await.unwrap_or_default()
+    }
+
+    /// Every actor, with its supervisor's view.
+    pub async fn actors(&self) -> Vec<ActorView> {
+        let observed = self.actor.send(Observe).await;
+        observed.map(|o| o.actors).unwrap_or_default()
+    }
+
+    /// Threads and placements.
+    pub async fn report(&self) -> Option<PoolReport> {
+        let observed = self.actor.send(Observe).await;
+        observed.map(|o| o.report).ok()
+    }
+
+    /// Steers one actor.
+    pub async fn command(&self, id: String, command: Command) -> Result<(), Conflict> {
+        let asked = self.actor.send(Ask { id, command }).await;
+        asked.unwrap_or(Err(Conflict::Unknown))
+    }
+
+    /// Resolves, with the reason, when this process can no longer be mended from inside: a worker
+    /// thread is held by a run that does not end, or too many threads were given up.
+    pub async fn wedged(&self) -> String {
+        let mut wedged = self.wedged.clone();
+        match wedged.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The pool has ended: nothing in it can wedge any more.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Gives every session up on the thread it lives on and joins the dedicated threads, as far as
+    /// they let go within `patience`.
+    pub async fn stop(&self, patience: Duration) {
+        // A pool that has ended has stopped.
+        let _ = self.actor.send(Stop { patience }).await;
+    }
+}
+
+/// Load these models and start their actors.
+#[derive(Message)]
+#[rtype(result = "Vec<ModelOutcome>")]
+pub struct BringUp {
+    /// What to load.
+    pub sources: Vec<ModelSource>,
+    /// What the repository already found unusable.
+    pub unusable: Vec<(ModelName, String)>,
+    /// The worker threads that take actors.
+    pub hosts: Vec<(HostId, Addr<WorkerHost>)>,
+}
+
+/// How a model fared.
+#[derive(Debug, Clone)]
+pub struct ModelOutcome {
+    /// The model.
+    pub model: ModelName,
+    /// Why it cannot serve, if so.
+    pub failure: Option<String>,
+}
