@@ -63,6 +63,6 @@ fn oha(program: &str, url: &str) -> Value {
         .args(args)
         .args(["--output-format", "json", "-m", "POST", "-d", "{}", url])
         .output()
-        .unwrap_or_else(|fault| panic!("cannot run {program}: {fault}; name it with OHA=…"));
+        .expect("oha on the path, or named by OHA=…");
     serde_json::from_slice(&output.stdout).expect("oha's JSON")
 }
