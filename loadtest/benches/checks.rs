@@ -26,6 +26,8 @@ use std::process::ExitCode;
 
 use table::Table;
 
+type Check = fn(&mut Table);
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let Some(("--stub", behaviour)) = args.split_first().map(|(a, b)| (a.as_str(), b)) {
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
     let chosen: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|one| *one == name);
     let mut table = Table::new();
-    let checks: [(&str, fn(&mut Table)); 7] = [
+    let checks: [(&str, Check); 7] = [
         ("stall", stall::check),
         ("queue", queue::check_quantiles),
         ("search", queue::check_search),

@@ -45,18 +45,18 @@ pub struct Answer {
 /// The connections of one thread to one endpoint.
 pub enum Client {
     /// One request at a time per connection; more connections as more are in flight.
-    Http1(http1::Pool),
+    Http1(Box<http1::Pool>),
     /// Many requests at a time on a fixed number of connections.
-    Http2(http2::Pool),
+    Http2(Box<http2::Pool>),
 }
 
 impl Client {
     /// A client without connections.
     pub fn new(endpoint: Endpoint, connections: usize, clock: ClockCell) -> Self {
         if endpoint.is_http2() {
-            Self::Http2(http2::Pool::new(endpoint, connections, clock))
+            Self::Http2(Box::new(http2::Pool::new(endpoint, connections, clock)))
         } else {
-            Self::Http1(http1::Pool::new(endpoint, clock))
+            Self::Http1(Box::new(http1::Pool::new(endpoint, clock)))
         }
     }
 

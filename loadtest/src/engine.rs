@@ -197,7 +197,7 @@ impl Engine {
         self,
         connections: usize,
         end: Duration,
-        bodies: BodySource,
+        bodies: Box<BodySource>,
         stop: Arc<AtomicBool>,
     ) -> Recording {
         let (shared, board) = self.share();

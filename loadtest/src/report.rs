@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use csv::write_csv;
-pub use html::{comparison_html, html};
+pub use html::{comparison_html, curves_picture, html};
 pub use machine::{Machine, commit};
 pub use text::summary;
 

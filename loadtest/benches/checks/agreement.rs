@@ -10,7 +10,7 @@ use crate::{
     table::{Bound, Table, rounds},
 };
 
-const SERVICE: Duration = Duration::from_millis(5);
+const SERVICE: Duration = Duration::from_millis(10);
 
 pub fn check(table: &mut Table) {
     let program = std::env::var("OHA").unwrap_or_else(|_| "oha".to_owned());
@@ -19,9 +19,9 @@ pub fn check(table: &mut Table) {
         let stub = StubProcess::start(Behaviour::single_server(SERVICE));
         let args = [
             "--rate",
-            "50",
+            "40",
             "--duration",
-            "10s",
+            "20s",
             "--arrivals",
             "constant",
         ];
@@ -51,9 +51,9 @@ pub fn check(table: &mut Table) {
 fn oha(program: &str, url: &str) -> Value {
     let args = [
         "-z",
-        "10s",
+        "20s",
         "-q",
-        "50",
+        "40",
         "-c",
         "8",
         "--latency-correction",
@@ -63,6 +63,6 @@ fn oha(program: &str, url: &str) -> Value {
         .args(args)
         .args(["--output-format", "json", "-m", "POST", "-d", "{}", url])
         .output()
-        .unwrap_or_else(|fault| panic!("cannot run {program}: {fault}; name it with OHA=…"));
+        .expect("oha on the path, or named by OHA=…");
     serde_json::from_slice(&output.stdout).expect("oha's JSON")
 }

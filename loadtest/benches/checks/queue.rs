@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// Long against a loopback exchange, so that 5 % of it is more than the exchange costs.
-const SERVICE: Duration = Duration::from_millis(10);
+const SERVICE: Duration = Duration::from_millis(20);
 
 pub fn check_quantiles(table: &mut Table) {
-    for (load, rate) in [(50, "50"), (70, "70"), (90, "90")] {
+    for (load, rate) in [(50, "25"), (70, "35"), (90, "45")] {
         let mut worst = Vec::new();
         for round in 0..rounds() {
             let stub = StubProcess::start(Behaviour::single_server(SERVICE));
@@ -24,7 +24,7 @@ pub fn check_quantiles(table: &mut Table) {
                 "--rate",
                 rate,
                 "--duration",
-                "20s",
+                "30s",
                 "--warmup",
                 "2s",
                 "--seed",

@@ -9,7 +9,7 @@ use super::{Fault, save};
 use crate::{
     compare::{CompareOptions, Comparison, Finding, compare_reports},
     exit::Exit,
-    report::{FORMAT, Report, comparison_html, html, summary},
+    report::{FORMAT, Report, comparison_html, curves_picture, html, summary},
     units::show_us,
 };
 
@@ -28,6 +28,12 @@ pub struct CompareArgs {
     /// Write the comparison as a page, with both curves
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write both percentile curves as a picture, named by the runs' labels
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Title of that picture
+    #[arg(long, default_value = "Percentile curves", requires = "svg")]
+    title: String,
 }
 
 /// Options of `report`.
@@ -77,6 +83,15 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Fault> {
     if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&comparison).map_err(Fault::internal)?;
         save(path, &text)?;
+    }
+    if let Some(path) = &args.svg {
+        let (before, after) = (pool(&pairs, |pair| &pair.0), pool(&pairs, |pair| &pair.1));
+        let name = |report: &Report, other: &str| report.label.clone().unwrap_or(other.to_owned());
+        let runs = [
+            (name(&before, "first"), &before.histograms.latency),
+            (name(&after, "second"), &after.histograms.latency),
+        ];
+        save(path, curves_picture(&args.title, &runs).as_bytes())?;
     }
     if let Some(path) = &args.html {
         let (before, after) = (pool(&pairs, |pair| &pair.0), pool(&pairs, |pair| &pair.1));

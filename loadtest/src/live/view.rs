@@ -110,7 +110,7 @@ impl Screen {
             glance.failed,
         );
         if !self.is_terminal {
-            return if second % PLAIN_EVERY == 0 {
+            return if second.is_multiple_of(PLAIN_EVERY) {
                 now + "\n"
             } else {
                 String::new()

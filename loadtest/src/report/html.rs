@@ -84,6 +84,27 @@ pub fn comparison_html(comparison: &Comparison, before: &Report, after: &Report)
     page("Comparison of two load tests", &body)
 }
 
+/// The percentile curves of several runs as a picture of its own, in light colours.
+pub fn curves_picture(title: &str, runs: &[(String, &crate::record::Hist)]) -> String {
+    let classes = ["c3", "c0", "c1", "c2", "c4", "c5"];
+    let named = runs
+        .iter()
+        .zip(classes)
+        .map(|((name, hist), class)| (name.as_str(), class, *hist));
+    let mut plot = plots::percentile_curve(&named.collect::<Vec<_>>(), None);
+    plot.title = title.to_owned();
+    // Where a document is shown decides on its colours, not where it is read.
+    let light = page::STYLE.split("@media").next().unwrap_or_default();
+    let rules = page::STYLE
+        .split_once(".c0{")
+        .map_or("", |(_, rules)| rules);
+    let rules = rules.split("section{").next().unwrap_or_default();
+    plot.picture(&format!(
+        "{}.c0{{{rules}",
+        light.replace("light dark", "light")
+    ))
+}
+
 fn title(report: &Report) -> String {
     let name = report
         .label

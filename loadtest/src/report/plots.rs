@@ -92,7 +92,8 @@ pub fn percentile_curve(curves: &[(&str, &'static str, &Hist)], level_us: Option
     let ticks = ticks
         .into_iter()
         .map(|q: f64| (1.0 / (1.0 - q), quantile_text(q)))
-        .filter(|tick| tick.0 <= longest * 1.001)
+        // A tick at the very end would have its text cut off.
+        .filter(|tick| tick.0.ln() <= longest.ln() * 0.97)
         .collect();
     Plot {
         title: "Percentile curve, every request of the run".to_owned(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 78.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 42.0;
@@ -196,7 +196,8 @@ impl Plot {
             )?;
             // About 6 units a letter: a name that does not fit shows only when pointed at.
             if !shade.name.is_empty() && shade.name.chars().count() as f64 * 6.2 < width {
-                let (x, y) = (f64::midpoint(from, to), TOP + 12.0);
+                // At the foot: the top belongs to the level line's name.
+                let (x, y) = (f64::midpoint(from, to), HEIGHT - BOTTOM - 6.0);
                 let name = escape(&shade.name);
                 writeln!(
                     out,
@@ -242,7 +243,7 @@ impl Plot {
         let y = f64::midpoint(TOP, base);
         writeln!(
             out,
-            "<text class=\"label\" transform=\"translate(13 {y}) rotate(-90)\">{}</text>",
+            "<text class=\"label ylabel\" transform=\"translate(13 {y}) rotate(-90)\">{}</text>",
             escape(&self.y.label)
         )
     }
@@ -272,6 +273,31 @@ impl Plot {
             }
         }
         Ok(())
+    }
+
+    /// The plot as a picture of its own, with title and key, for documents.
+    pub fn picture(&self, style: &str) -> String {
+        let mut keys = String::new();
+        let mut x = LEFT;
+        for line in &self.lines {
+            let (class, name, text_x) = (line.class, escape(&line.name), x + 24.0);
+            keys += &format!(
+                "<path class=\"line {class}\" d=\"M{x:.0} -14h18\"/>\
+                 <text x=\"{text_x:.0}\" y=\"-10\">{name}</text>\n"
+            );
+            x += 44.0 + 7.0 * line.name.chars().count() as f64;
+        }
+        let plot = self.svg();
+        let inside = plot.split_once('>').map_or("", |(_, inside)| inside);
+        let title = escape(&self.title);
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -54 {WIDTH} {}\" role=\"img\" \
+             aria-label=\"{title}\">\n<style>{style} .title{{font-size:15px;font-weight:600}}\
+             </style>\n<rect x=\"0\" y=\"-54\" width=\"{WIDTH}\" height=\"{}\" fill=\"#fff\"/>\n\
+             <text class=\"title\" x=\"{LEFT}\" y=\"-32\">{title}</text>\n{keys}{inside}",
+            HEIGHT + 54.0,
+            HEIGHT + 54.0
+        )
     }
 
     /// The key to its lines.

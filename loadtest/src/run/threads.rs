@@ -69,10 +69,11 @@ pub fn execute(
                 connections: share(connections, index, threads),
                 end: warmup + duration,
                 bodies: match bodies.take() {
-                    Some(bodies) => bodies,
-                    None => plan
-                        .workload
-                        .source(plan.seed, plan.part.index + index as u32)?,
+                    Some(bodies) => Box::new(bodies),
+                    None => Box::new(
+                        plan.workload
+                            .source(plan.seed, plan.part.index + index as u32)?,
+                    ),
                 },
             },
         };
@@ -182,7 +183,7 @@ enum Source {
     Loop {
         connections: usize,
         end: Duration,
-        bodies: BodySource,
+        bodies: Box<BodySource>,
     },
 }
 

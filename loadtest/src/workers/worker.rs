@@ -17,15 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Serves coordinators, one at a time; `tell` hears what goes on. Ends after `runs` of them, or
 /// never.
 pub fn serve(listener: &TcpListener, runs: Option<u32>, tell: impl Fn(String)) {
-    let mut served = 0;
-    for stream in listener.incoming() {
+    for (served, stream) in (1..).zip(listener.incoming()) {
         let outcome = stream.and_then(|stream| serve_one(&stream));
         match outcome {
             Ok(()) => tell("run done".to_owned()),
             Err(fault) => tell(format!("run given up: {fault}")),
         }
-        served += 1;
-        if runs.is_some_and(|runs| served >= runs) {
+        if runs.is_some_and(|runs: u32| served >= runs) {
             return;
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn page(title: &str, body: &str) -> String {
 }
 
 /// Colours hold their contrast in light and dark, and differ for colour-blind readers.
-pub(super) const STYLE: &str = "
+pub(in crate::report) const STYLE: &str = "
 :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d2126;--soft:#626b76;--edge:#dfe2e6;--card:#fff;
 --c0:#0b62c4;--c1:#c45a00;--c2:#11835c;--c3:#b3261e;--c4:#7b8794;--c5:#8a3ffc;
 --good:#11734f;--bad:#b3261e;--calm:#4d5a68;--shade0:#8892a014;--shade1:#8892a02b;--shadebad:#b3261e2e}
@@ -36,8 +36,9 @@ font-weight:600;vertical-align:middle;white-space:nowrap}
 .cards b{font-size:1.4rem;line-height:1.2;order:1;white-space:nowrap}
 .cards span{color:var(--soft);font-size:.85rem}
 .cards small{order:2;color:var(--soft)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,520px),1fr));gap:14px}
+.plots{margin-top:14px;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,520px),1fr));gap:14px}
 figure{margin:0;padding:12px 12px 6px;min-width:0}
+.plots figure:only-child{max-width:860px}
 figcaption{font-weight:600;font-size:.95rem}
 .key{list-style:none;display:flex;flex-wrap:wrap;gap:4px 14px;margin:4px 0;padding:0;
 font-size:.82rem;color:var(--soft)}
@@ -63,7 +64,7 @@ th,td{padding:4px 12px 4px 0;text-align:right;white-space:nowrap;border-bottom:1
 th{font-weight:500;color:var(--soft)}td:first-child,th:first-child,.left td{text-align:left}
 .left td{white-space:normal;overflow-wrap:anywhere}
 tr:last-child>*{border-bottom:0}
-@media(max-width:520px){svg text{font-size:19px}main{padding:12px 10px 32px}h1{font-size:1.25rem}
+@media(max-width:520px){svg text{font-size:18px}svg .ylabel,svg .shadename{display:none}main{padding:12px 10px 32px}h1{font-size:1.25rem}
 .cards{grid-template-columns:repeat(2,1fr)}.cards b{font-size:1.2rem}}
 @media print{body{background:#fff}figure,section{break-inside:avoid}}
 ";
