@@ -97,6 +97,12 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         let actor = &["actor"];
+        let help = "Answers given without the model, by reason.";
+        let degraded = counters(names::DEGRADED, help, &["reason"])?;
+        // There from the start: a rate over a counter that appears with its first event misses it.
+        for reason in [ErrorCode::Overloaded, ErrorCode::BreakerOpen] {
+            degraded.with_label_values(&[reason.as_str()]);
+        }
         Ok(Self {
             protocols: protocols(&registry)?,
             parse: seconds(names::PARSE_SECONDS, "Reading and parsing the request.")?,
@@ -119,11 +125,7 @@ impl Metrics {
                 "Entries dropped before their run.",
                 &["actor", "reason"],
             )?,
-            degraded: counters(
-                names::DEGRADED,
-                "Answers given without the model, by reason.",
-                &["reason"],
-            )?,
+            degraded,
             transitions: counters(
                 names::BREAKER_TRANSITIONS,
                 "Breakers' changes of state.",
