@@ -4,6 +4,7 @@ mod harness;
 
 use harness::{
     client::{empty, get, post, send},
+    eventually,
     process::{Setup, Shared},
     refusals::assert_refused,
 };
@@ -22,6 +23,9 @@ const PATHS: [&str; 4] = [
     "/admin/breakers",
     "/admin/config",
 ];
+
+/// Its labels name what has changed; before a change there is nothing to name.
+const AFTER_AN_EVENT: &str = "fusebox_breaker_transitions_total";
 
 /// The names of all metrics, as the source lists them.
 fn metric_names() -> Vec<&'static str> {
@@ -45,16 +49,28 @@ async fn every_metric_is_exported_with_its_help_and_type() {
             .header("content-type")
             .starts_with("text/plain; version=0.0.4")
     );
-    let metrics = gateway.metrics().await;
-    for name in metric_names() {
+    // Those of breakers come once the breaker has heard of the request.
+    let metrics = eventually("every metric", async || {
+        let metrics = gateway.metrics().await;
+        let there = |name: &&str| metrics.contains(&format!("# TYPE {name} "));
+        let missing: Vec<_> = metric_names()
+            .into_iter()
+            .filter(|name| !there(name))
+            .collect();
+        (missing == [AFTER_AN_EVENT]).then_some(metrics)
+    })
+    .await;
+    for name in metric_names()
+        .into_iter()
+        .filter(|name| *name != AFTER_AN_EVENT)
+    {
         assert!(
             metrics.contains(&format!("# HELP {name} ")),
             "{name}: {metrics}"
         );
-        assert!(metrics.contains(&format!("# TYPE {name} ")), "{name}");
-        let samples = metrics.lines().filter(|line| !line.starts_with('#'));
+        let mut samples = metrics.lines().filter(|line| !line.starts_with('#'));
         assert!(
-            samples.filter(|line| line.starts_with(name)).count() > 0,
+            samples.any(|line| line.starts_with(name)),
             "{name} has no sample"
         );
     }

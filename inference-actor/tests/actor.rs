@@ -153,6 +153,7 @@ impl Bench {
             deadline: Deadline::after(now, limit),
             criticality: Criticality::default(),
             sent_at: now,
+            began: Arc::default(),
             reply,
         };
         self.actor.try_send(infer).ok().unwrap();
@@ -166,7 +167,7 @@ impl Bench {
     async fn install(&self, settings: FakeSettings) {
         let runs = Arc::<AtomicU64>::default();
         let runner = Box::new(Noting {
-            engine: FakeEngine::new(Arc::clone(&self.spec), settings, runs),
+            engine: FakeEngine::new(Arc::clone(&self.spec), settings, runs, self.clock.clone()),
             rows: Arc::clone(&self.rows),
         });
         let warm_up = WarmUp::default();
@@ -182,7 +183,12 @@ impl Bench {
 fn expected(items: std::ops::Range<i64>) -> Vec<f32> {
     let items: Vec<i64> = items.collect();
     let inputs = Tensor::from_elements(Shape::from_dims([items.len()]), &items).unwrap();
-    let mut alone = FakeEngine::new(spec(1), FakeSettings::default(), Arc::default());
+    let mut alone = FakeEngine::new(
+        spec(1),
+        FakeSettings::default(),
+        Arc::default(),
+        Arc::new(ManualClock::new()),
+    );
     scores(&alone.run(&[inputs.view()]).unwrap())
 }
 
