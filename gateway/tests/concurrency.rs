@@ -1,5 +1,10 @@
 //! Many callers at once: what runs together in one batch must not show in any answer.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use std::sync::Arc;

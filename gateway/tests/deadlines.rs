@@ -1,5 +1,10 @@
 //! Deadlines: whoever gives the least time is obeyed, and too late is an error, not an answer.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use harness::{

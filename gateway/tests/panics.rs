@@ -1,5 +1,10 @@
 //! A panicking engine: only the batch in hand fails, everybody gets one answer, the actor is back.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -188,7 +188,7 @@ async fn a_damaged_model_that_no_scene_names_is_listed_and_disturbs_nothing() {
 #[tokio::test]
 async fn a_scene_whose_model_is_absent_answers_503_and_everything_else_works() {
     let gateway = Setup::new().config(&scenes(&["absent"])).start();
-    let log = gateway.log();
+    let log = gateway.log_of_start().await;
     let warnings = log.iter().filter(|line| line.contains("WARN"));
     assert_eq!(warnings.count(), 1, "{log:#?}");
     let warning = log.iter().find(|line| line.contains("WARN")).unwrap();
@@ -219,7 +219,7 @@ async fn the_listening_line_names_the_ports_and_comes_when_ready() {
         (200, json!({"live": true, "ready": true}))
     );
     // For a person: a line to try.
-    let log = gateway.log();
+    let log = gateway.log_of_start().await;
     assert!(
         log.iter()
             .any(|line| line.contains("curl") && line.contains("/v2/recommend/item")),

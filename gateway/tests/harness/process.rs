@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::{
     PATIENCE,
     client::{self, Answer},
+    eventually,
     repository::Repository,
 };
 
@@ -257,6 +258,15 @@ impl Gateway {
     /// What it has written to standard error so far.
     pub fn log(&self) -> Vec<String> {
         self.running.stderr.lock().unwrap().clone()
+    }
+
+    /// All it has written of its start: the line for a person to try comes last.
+    pub async fn log_of_start(&self) -> Vec<String> {
+        eventually("the line to try", async || {
+            let log = self.log();
+            log.iter().any(|line| line.contains("try: ")).then_some(log)
+        })
+        .await
     }
 
     pub async fn recommend(&self, body: &Value) -> Answer {
