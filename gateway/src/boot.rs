@@ -3,6 +3,7 @@
 mod check;
 mod doctor;
 mod drain;
+mod established;
 mod exit;
 mod listeners;
 mod running;

@@ -26,11 +26,18 @@ use crate::phase::{Phase, Stage};
 /// still, and no other memory hangs on them.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    open: AtomicUsize,
     fresh: AtomicUsize,
     in_flight: AtomicUsize,
 }
 
 impl Ledger {
+    /// Connections that have said something and are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// Whether some request is unanswered, or some connection has not had its first answer.
     #[must_use]
     pub fn owes_answers(&self) -> bool {
@@ -68,6 +75,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.answered();
+        self.ledger.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -76,6 +84,7 @@ pub fn opened(_: &dyn Any, data: &mut Extensions) {
     let Some(ledger) = OF_THIS_THREAD.with(|here| here.borrow().clone()) else {
         return;
     };
+    ledger.open.fetch_add(1, Ordering::Relaxed);
     ledger.fresh.fetch_add(1, Ordering::Relaxed);
     let fresh = Cell::new(true);
     data.insert(Connection { ledger, fresh });
@@ -133,7 +142,8 @@ mod tests {
         let mut never_asked = Extensions::new();
         opened(&(), &mut never_asked);
         assert!(ledger.owes_answers());
+        assert_eq!(ledger.open(), 2);
         drop((data, never_asked));
-        assert!(!ledger.owes_answers());
+        assert!(!ledger.owes_answers() && ledger.open() == 0);
     }
 }

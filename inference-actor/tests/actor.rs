@@ -18,9 +18,10 @@ use common::{
     tensor::{DType, Shape, Tensor, TensorView},
 };
 use inference_actor::{
-    ActorId, ActorState, CodelSettings, Dim, Drain, Drained, FakeEngine, FakeSettings, Infer,
-    InferReply, InferResult, InferenceActor, InputSpec, Install, ModelRunner, ModelSpec, Observe,
-    Options, OutputRole, OutputSpec, Park, Role, Rows, RunError, RunnerLost, Stopper, WarmUp,
+    ActorId, ActorState, CodelSettings, Dim, Drain, Drained, FakeEngine, FakeSettings, Gauge,
+    Infer, InferReply, InferResult, InferenceActor, InputSpec, Install, ModelRunner, ModelSpec,
+    Observe, Options, OutputRole, OutputSpec, Park, Patience, Role, Rows, RunError, RunnerLost,
+    Stopper, WarmUp, Watchdog, Work,
 };
 use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
 
@@ -75,6 +76,10 @@ impl ModelRunner for Noting {
     fn stopper(&self) -> Stopper {
         self.engine.stopper()
     }
+
+    fn rearm(&mut self) {
+        self.engine.rearm();
+    }
 }
 
 /// A supervisor that only listens.
@@ -111,6 +116,8 @@ struct Bench {
     actor: Addr<InferenceActor>,
     supervisor: Addr<Listener>,
     rows: Arc<Mutex<Vec<usize>>>,
+    gauge: Arc<Gauge>,
+    _watchdog: Watchdog,
 }
 
 impl Bench {
@@ -118,8 +125,19 @@ impl Bench {
         let clock = Arc::new(ManualClock::new());
         let spec = spec(row_budget);
         let supervisor = Listener::default().start();
+        let gauge = Gauge::new();
+        // It stands by; no run of these tests is long enough for it to act.
+        let patience = Patience {
+            stall_after: LONG,
+            hang_grace: LONG,
+        };
+        let watchdog = Watchdog::start(patience, clock.clone(), Box::new(|_| true)).unwrap();
+        let watch = watchdog.watch(ActorId("m-1-w0".into()), 0, Arc::clone(&gauge));
         let options = Options {
-            id: ActorId("m/1/0".into()),
+            id: ActorId("m-1-w0".into()),
+            incarnation: 0,
+            gauge: Arc::clone(&gauge),
+            watch,
             model: spec.name.clone(),
             version: spec.version,
             queue,
@@ -136,6 +154,8 @@ impl Bench {
             actor: InferenceActor::new(options).start(),
             supervisor,
             rows: Arc::default(),
+            gauge,
+            _watchdog: watchdog,
         }
     }
 
@@ -145,7 +165,7 @@ impl Bench {
         let (reply, answer) = channel();
         let now = self.clock.now();
         let infer = Infer {
-            inputs: vec![Some(Tensor::from_elements(shape, &items).unwrap())],
+            work: Work::new(vec![Some(Tensor::from_elements(shape, &items).unwrap())]),
             rows: Rows {
                 requests: 1,
                 candidates: items.len(),
@@ -153,8 +173,8 @@ impl Bench {
             deadline: Deadline::after(now, limit),
             criticality: Criticality::default(),
             sent_at: now,
-            began: Arc::default(),
             reply,
+            permit: self.gauge.permit(),
         };
         self.actor.try_send(infer).ok().unwrap();
         answer

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use actix::Addr;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{Exit, running::Gateway};
+use super::{Exit, established, running::Gateway};
 use crate::{
     app::Worker,
     connections::Ledger,
@@ -77,14 +77,16 @@ impl Gateway {
             let _ = timeout_at(end, self.others_answered()).await;
             return Err(Exit::wedged(reason));
         }
-        if timeout_at(end, self.data_server.0.stop(true))
-            .await
-            .is_err()
-        {
-            self.data_server.0.stop(false).await;
+        // A worker that is held neither closes its connections nor lets its session go; the process
+        // ends without it.
+        let ended = async {
+            self.data_server.0.stop(true).await;
+            self.shared.pool.stop(LETTING_GO).await;
+            self.admin_server.0.stop(false).await;
+        };
+        if timeout_at(end, ended).await.is_err() {
+            tracing::warn!("the grace time is over; some thread is left as it is");
         }
-        self.shared.pool.stop(LETTING_GO).await;
-        self.admin_server.0.stop(false).await;
         tracing::info!("drained");
         Ok(())
     }
@@ -104,6 +106,8 @@ impl Gateway {
         // Between the kernel's backlog and a worker, a connection is in nobody's count for a moment.
         sleep(LOOK_EVERY).await;
         self.data_server.0.pause().await;
+        // The accepting thread is told, not waited for: it lets go of the socket a moment later.
+        sleep(LOOK_EVERY).await;
         self.door.close();
     }
 
@@ -111,7 +115,20 @@ impl Gateway {
         for worker in &self.workers {
             while !worker.answers().await {}
         }
+        let patience = self.shared.settings.http.header_timeout.0;
+        if timeout(patience, self.all_heard()).await.is_err() {
+            tracing::info!("some connections never said anything and are closed");
+        }
         self.answered_by(|_| true).await;
+    }
+
+    /// Waits until every accepted connection has said something, or is gone.
+    async fn all_heard(&self) {
+        let open = || self.workers.iter().map(|w| w.ledger.open()).sum::<usize>();
+        while established::connections(self.http().port()) > open() {
+            // Reading the kernel's table costs more than looking at a counter.
+            sleep(LOOK_EVERY * 4).await;
+        }
     }
 
     async fn others_answered(&self) {

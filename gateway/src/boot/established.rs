@@ -1,0 +1,47 @@
+//! How many connections of a port the kernel holds for us.
+//!
+//! The HTTP library tells of a connection once its first bytes have shown which version of HTTP it
+//! speaks. One that has been accepted but has said nothing yet is known to the kernel alone.
+
+use std::fs;
+
+/// Connections on `port` that are established, or that only the other side has closed. 0 where the
+/// system has no such table.
+pub(super) fn connections(port: u16) -> usize {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let texts = tables
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok());
+    texts.map(|text| held(&text, port)).sum()
+}
+
+/// Lines are `sl local_address rem_address st …`; addresses are `HEX:PORT`, all in hexadecimal.
+fn held(table: &str, port: u16) -> usize {
+    const ESTABLISHED: &str = "01";
+    const CLOSE_WAIT: &str = "08";
+    let is_held = |line: &&str| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let local = words.next().and_then(|local| local.rsplit(':').next());
+        let state = words.nth(1);
+        local.and_then(|hex| u16::from_str_radix(hex, 16).ok()) == Some(port)
+            && matches!(state, Some(ESTABLISHED | CLOSE_WAIT))
+    };
+    table.lines().skip(1).filter(is_held).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_ports_own_living_connections_count() {
+        let table = "  sl  local_address rem_address   st tx_queue\n\
+            0: 0100007F:1F40 00000000:0000 0A 0:0\n\
+            1: 0100007F:1F40 0100007F:AF80 01 0:0\n\
+            2: 0100007F:1F40 0100007F:AF81 08 0:0\n\
+            3: 0100007F:1F40 0100007F:AF82 06 0:0\n\
+            4: 0100007F:AF80 0100007F:1F40 01 0:0\n";
+        assert_eq!(held(table, 8000), 2);
+        assert_eq!(held("", 8000), 0);
+    }
+}
