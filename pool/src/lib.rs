@@ -12,6 +12,7 @@
 mod bring_up;
 mod host;
 mod loader;
+mod onnx;
 mod pool_actor;
 mod repository;
 mod routing;

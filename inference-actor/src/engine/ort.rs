@@ -11,7 +11,10 @@ use ort::{
     },
 };
 
-use super::library::{OrtLibrary, first_line};
+use super::{
+    library::{OrtLibrary, first_line},
+    strings,
+};
 use crate::{
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
@@ -216,12 +219,7 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
     let bytes = match view.data {
         DataView::Fixed(bytes) => bytes,
         DataView::Strings(strings) => {
-            let text = |s: &Vec<u8>| {
-                String::from_utf8(s.clone()).map_err(|e| ort::Error::new(e.to_string()))
-            };
-            let texts: Vec<String> = strings.iter().map(text).collect::<Result<_, _>>()?;
-            let array = (view.shape.dims(), texts.as_slice());
-            return Ok(ort::value::Tensor::from_string_array(array)?.into());
+            return Ok(strings::into_engine(view.shape.dims(), strings)?.into());
         }
     };
     let shape = &view.shape;
@@ -266,7 +264,7 @@ fn tensor(value: &DynValue) -> ort::Result<Tensor> {
         let bytes = common::tensor::AlignedBytes::copy_of::<u8>(bytemuck::cast_slice(elements));
         Tensor::from_bytes(dtype, sizes(shape), bytes).map_err(own)
     }
-    let ValueType::Tensor { ty, .. } = value.dtype() else {
+    let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
         return Err(ort::Error::new("an output is not a dense tensor"));
     };
     match ty {
@@ -283,8 +281,7 @@ fn tensor(value: &DynValue) -> ort::Result<Tensor> {
         TensorElementType::Float32 => copy::<f32>(value),
         TensorElementType::Float64 => copy::<f64>(value),
         TensorElementType::String => {
-            let (shape, strings) = value.try_extract_strings()?;
-            let strings = strings.into_iter().map(String::into_bytes).collect();
+            let strings = strings::out_of_engine(value)?;
             Tensor::from_strings(sizes(shape), strings).map_err(own)
         }
         other => Err(ort::Error::new(format!(
