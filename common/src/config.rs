@@ -10,8 +10,8 @@ mod settings;
 
 pub use load::{ConfigProblems, Override, Problem, load};
 pub use settings::{
-    Admin, CandidateSource, Drain, Features, Grpc, Http, Limits, Log, LogFormat, Models, Scene,
-    Secret, Settings, Supervision,
+    Admin, CandidateSource, Drain, Features, Grpc, Http, Limits, Log, LogFormat, ModelControl,
+    Models, Scene, Secret, Settings, Supervision,
 };
 
 /// The annotated file of defaults, as compiled in.

@@ -14,6 +14,7 @@ use common::ErrorCode;
 use crate::{
     failure::Failure,
     front::{FrontActor, Shared},
+    protocols::oip,
     respond,
 };
 
@@ -34,12 +35,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(get("/metrics").route(web::get().to(metrics::metrics)))
             .service(get("/admin/actors").route(web::get().to(actors::list)))
             .service(get("/admin/config").route(web::get().to(config::show)))
+            .configure(oip::configure_admin)
             .default_service(web::to(not_found)),
     );
 }
 
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/config";
+    let paths = "/metrics, /admin/actors, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
         "",

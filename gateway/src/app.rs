@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     admin,
     front::{Front, FrontActor, Shared},
-    protocols::rest,
+    protocols::{oip, rest},
 };
 
 /// A worker thread that has started.
@@ -67,6 +67,7 @@ pub fn data_server(
         }
         App::new()
             .app_data(Data::new(front))
+            .configure(oip::configure)
             .configure(rest::configure)
     };
     let server = HttpServer::new(factory)

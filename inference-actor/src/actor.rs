@@ -209,7 +209,7 @@ impl InferenceActor {
 
     fn answer(&mut self, infer: Infer, outputs: Vec<Tensor>, times: RunTimes) {
         match infer.reply.send(Ok(InferReply { outputs, times })) {
-            Ok(()) => self.stats.answered += 1,
+            Ok(()) => self.stats.answered(&times, self.options.clock.wall()),
             Err(_) => self.stats.abandoned += 1,
         }
     }
@@ -405,6 +405,10 @@ impl Handler<Observe> for InferenceActor {
             expired: stats.expired,
             abandoned: stats.abandoned,
             refused: stats.refused,
+            queue_ns: stats.queue_ns,
+            batch_ns: stats.batch_ns,
+            run_ns: stats.run_ns,
+            last_answer_unix_ms: stats.last_answer_unix_ms,
             run_p50_us: stats.run_quantile_us(0.5),
             run_p99_us: stats.run_quantile_us(0.99),
             last_panic: stats.last_panic.clone(),

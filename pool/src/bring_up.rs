@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) supervisor: Recipient<RunnerLost>,
     pub(crate) hosts: Vec<(HostId, Addr<WorkerHost>)>,
+    /// Which load this is; 0 at the start of the process.
+    pub(crate) generation: u64,
 }
 
 /// A model with its actors, or with the reason why it has none.
@@ -57,10 +59,18 @@ async fn actors(
 ) -> Result<(Arc<ModelSpec>, Vec<ActorRoute>), String> {
     let mut spec = None;
     let mut routes = Vec::with_capacity(context.hosts.len());
-    for (host, addr) in &context.hosts {
+    let most = source.manifest.instances().unwrap_or(usize::MAX);
+    for (host, addr) in context.hosts.iter().take(most) {
         let (runner, warm_up) = load(context, source).await?;
         spec.get_or_insert_with(|| Arc::clone(runner.spec()));
-        let id = ActorId(format!("{}/{}/{}", source.name, source.version, host.0));
+        let again = match context.generation {
+            0 => String::new(),
+            generation => format!(".{generation}"),
+        };
+        let id = ActorId(format!(
+            "{}/{}/{}{again}",
+            source.name, source.version, host.0
+        ));
         let options = Options {
             id: id.clone(),
             model: source.name.clone(),

@@ -14,13 +14,14 @@ mod host;
 mod loader;
 mod onnx;
 mod pool_actor;
+mod prepare;
 mod repository;
 mod routing;
 mod supervisor;
 
 pub use host::{HostId, WorkerHost};
 pub use loader::Loader;
-pub use pool_actor::{BringUp, ModelOutcome, Pool, PoolOptions, SlotReport};
+pub use pool_actor::{BringUp, ChangeError, ModelOutcome, Pool, PoolOptions, SlotReport};
 pub use repository::{Manifest, ManifestError, ModelSource, Repository, RepositoryError};
 pub use routing::{ActorRoute, ModelRoute, ModelStatus, RoutingTable};
 pub use supervisor::Policy;

@@ -10,8 +10,7 @@ mod facts;
 mod wire;
 
 pub(crate) use self::{
-    convert::{WeightCache, WeightCacheError},
-    external::{ExternalError, check_external},
+    convert::{WEIGHTS, WeightCache},
+    external::check_external,
     facts::Facts,
-    wire::WireError,
 };

@@ -5,13 +5,22 @@
 //! blocking pool, so it is always there to take news. It runs no engine code, so nothing in it
 //! panics on a model's account.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod control;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use common::{Clock, ModelName};
 use inference_actor::{ActorId, InferenceActor, Install, Park, RunnerLost};
 
+pub use self::control::ChangeError;
+use self::control::{LoadModel, UnloadModel};
 use crate::{
     bring_up::{Context as BringUpContext, Placed, place},
     host::{HostId, WorkerHost},
@@ -29,6 +38,8 @@ pub struct PoolOptions {
     pub queue: usize,
     /// A load that takes longer has failed.
     pub load_timeout: Duration,
+    /// The folder that models are loaded from while the process serves.
+    pub repository: PathBuf,
     /// Makes sessions.
     pub loader: Loader,
     /// Time.
@@ -52,6 +63,9 @@ impl Pool {
             table: Arc::clone(&table),
             options,
             placed: HashMap::new(),
+            hosts: Vec::new(),
+            changing: HashSet::new(),
+            generation: 0,
             random: fastrand::Rng::new(),
         };
         Self {
@@ -69,6 +83,18 @@ impl Pool {
     /// Loads models and starts their actors; tells how each fared.
     pub async fn bring_up(&self, request: BringUp) -> Vec<ModelOutcome> {
         self.actor.send(request).await.unwrap_or_default()
+    }
+
+    /// Loads a model as its folder is now, in the place of what serves it.
+    pub async fn load_model(&self, name: ModelName) -> Result<(), ChangeError> {
+        let done = self.actor.send(LoadModel(name)).await;
+        done.unwrap_or(Err(ChangeError::Stopping))
+    }
+
+    /// Takes a model out of service and gives its memory back.
+    pub async fn unload_model(&self, name: ModelName) -> Result<(), ChangeError> {
+        let done = self.actor.send(UnloadModel(name)).await;
+        done.unwrap_or(Err(ChangeError::Stopping))
     }
 
     /// The supervisor's view of every actor.
@@ -129,22 +155,47 @@ struct PoolActor {
     supervisor: Supervisor,
     table: Arc<ArcSwap<RoutingTable>>,
     placed: HashMap<ActorId, Member>,
+    hosts: Vec<(HostId, Addr<WorkerHost>)>,
+    /// Models being loaded: one change of a model at a time.
+    changing: HashSet<ModelName>,
+    /// Counts loads, so that actors of a reloaded model are not taken for the former ones.
+    generation: u64,
     random: fastrand::Rng,
 }
 
 impl PoolActor {
     fn register(&mut self, placed: Placed) -> ModelOutcome {
-        let Placed { source, route } = placed;
-        for actor in &route.actors {
+        self.enlist(&placed);
+        self.publish(placed.route)
+    }
+
+    /// Takes a model's actors under supervision.
+    fn enlist(&mut self, placed: &Placed) {
+        for actor in &placed.route.actors {
             self.supervisor.add(actor.id.clone());
             self.supervisor.become_serving(&actor.id);
             let member = Member {
-                source: source.clone(),
+                source: placed.source.clone(),
                 addr: actor.addr.clone(),
             };
             self.placed.insert(actor.id.clone(), member);
         }
-        self.publish(route)
+    }
+
+    fn bring_up_context(
+        &self,
+        hosts: Vec<(HostId, Addr<WorkerHost>)>,
+        ctx: &Context<Self>,
+    ) -> BringUpContext {
+        BringUpContext {
+            loader: self.options.loader.clone(),
+            load_timeout: self.options.load_timeout,
+            queue: self.options.queue,
+            clock: Arc::clone(&self.options.clock),
+            supervisor: ctx.address().recipient(),
+            hosts,
+            generation: self.generation,
+        }
     }
 
     fn publish(&mut self, route: ModelRoute) -> ModelOutcome {
@@ -218,7 +269,7 @@ impl PoolActor {
         let current = self
             .table
             .load()
-            .model(&member.source.name)
+            .version(&member.source.name, member.source.version)
             .map(|r| ModelRoute::clone(r));
         if let Some(mut route) = current {
             route.actors.retain(|a| a.id != *id);
@@ -242,14 +293,8 @@ impl Handler<BringUp> for PoolActor {
         let mut outcomes: Vec<_> = unusable
             .map(|(name, reason)| self.publish(ModelRoute::unavailable(name, reason)))
             .collect();
-        let context = BringUpContext {
-            loader: self.options.loader.clone(),
-            load_timeout: self.options.load_timeout,
-            queue: self.options.queue,
-            clock: Arc::clone(&self.options.clock),
-            supervisor: ctx.address().recipient(),
-            hosts: request.hosts,
-        };
+        self.hosts.clone_from(&request.hosts);
+        let context = self.bring_up_context(request.hosts, ctx);
         let work = async move {
             let mut placed = Vec::with_capacity(request.sources.len());
             for source in request.sources {

@@ -88,6 +88,11 @@ impl Supervisor {
         self.slots.insert(id, slot);
     }
 
+    /// An actor that was let go.
+    pub(crate) fn remove(&mut self, id: &ActorId) {
+        self.slots.remove(id);
+    }
+
     pub(crate) fn slot(&self, id: &ActorId) -> Option<&Slot> {
         self.slots.get(id)
     }

@@ -39,7 +39,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let (http_address, admin_address) = (address(&http)?, address(&admin)?);
 
     let shared = Arc::new(Shared {
-        pool: Pool::start(pool_options(&settings, library, &clock)),
+        pool: Pool::start(pool_options(&settings, &places, library, &clock)),
         store: Arc::new(store),
         metrics: Arc::new(Metrics::new().map_err(Exit::unavailable)?),
         phase: Arc::new(Phase::default()),
@@ -79,8 +79,16 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     }
 }
 
-fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>) -> PoolOptions {
+fn pool_options(
+    settings: &Settings,
+    places: &locate::Places,
+    library: OrtLibrary,
+    clock: &Arc<dyn Clock>,
+) -> PoolOptions {
     let supervision = &settings.supervision;
+    let weights = places.weight_cache(&settings.models.weight_cache);
+    let loader = Loader::new(library, Arc::clone(clock))
+        .with_weight_cache(weights, settings.models.weight_cache_size.0);
     PoolOptions {
         policy: Policy {
             restart_delay: supervision.restart_delay.0,
@@ -90,7 +98,8 @@ fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>
         },
         queue: settings.models.queue,
         load_timeout: settings.models.load_timeout.0,
-        loader: Loader::new(library, Arc::clone(clock)),
+        repository: places.repository(&settings.models.repository),
+        loader,
         clock: Arc::clone(clock),
     }
 }

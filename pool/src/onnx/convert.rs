@@ -28,7 +28,7 @@ const WORTH_MOVING_BYTES: usize = 1 << 20;
 /// Tensors begin on page boundaries, as mapping needs it.
 const PAGE_BYTES: u64 = 4096;
 /// Name of the file of weights in the cache.
-const WEIGHTS: &str = "weights.bin";
+pub(crate) const WEIGHTS: &str = "weights.bin";
 /// Changes whenever the same model would be written differently.
 const FORMAT: &[u8] = b"fusebox-weights-1";
 
@@ -92,7 +92,11 @@ impl WeightCache {
             return Ok(None);
         }
         let digest = Sha256::new().chain_update(FORMAT).chain_update(file);
-        let name: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let name: String = digest
+            .finalize()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let entry = self.folder.join(name);
         let failed = |source| WeightCacheError::Io {
             path: self.folder.clone(),
@@ -133,7 +137,10 @@ impl WeightCache {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let used = path.join("model.onnx").metadata().and_then(|m| m.modified());
+            let used = path
+                .join("model.onnx")
+                .metadata()
+                .and_then(|m| m.modified());
             let bytes: u64 = fs::read_dir(&path)
                 .map(|files| {
                     let sizes = files.flatten().filter_map(|f| f.metadata().ok());
@@ -176,8 +183,16 @@ fn large_tensors(file: &[u8], facts: &Facts) -> Result<Vec<Large>, WireError> {
         let (mut element, mut data) = (0, Vec::new());
         for field in Fields::of(file, message.clone()) {
             match field? {
-                Field { number: TENSOR_TYPE, payload: Payload::Number(number), .. } => element = number,
-                Field { number: number @ (TENSOR_FLOATS | TENSOR_RAW | TENSOR_DOUBLES), payload: Payload::Bytes(range), .. } => data.push((number, range)),
+                Field {
+                    number: TENSOR_TYPE,
+                    payload: Payload::Number(number),
+                    ..
+                } => element = number,
+                Field {
+                    number: number @ (TENSOR_FLOATS | TENSOR_RAW | TENSOR_DOUBLES),
+                    payload: Payload::Bytes(range),
+                    ..
+                } => data.push((number, range)),
                 _ => {}
             }
         }
@@ -219,7 +234,11 @@ fn write_files(folder: &Path, file: &[u8], moved: &[Large]) -> io::Result<()> {
     let mut model = Vec::new();
     for field in Fields::of(file, 0..file.len()) {
         match field.map_err(broken)? {
-            Field { number: MODEL_GRAPH, payload: Payload::Bytes(graph), .. } => {
+            Field {
+                number: MODEL_GRAPH,
+                payload: Payload::Bytes(graph),
+                ..
+            } => {
                 let graph = graph_without(file, graph, moved, &places).map_err(broken)?;
                 put_bytes(&mut model, MODEL_GRAPH, &graph);
             }
@@ -239,7 +258,11 @@ fn graph_without(
 ) -> Result<Vec<u8>, WireError> {
     let mut out = Vec::new();
     for field in Fields::of(file, graph) {
-        let Field { number, payload, whole } = field?;
+        let Field {
+            number,
+            payload,
+            whole,
+        } = field?;
         let found = match payload {
             Payload::Bytes(range) if number == GRAPH_INITIALIZER => {
                 moved.iter().position(|tensor| tensor.message == range)
@@ -267,7 +290,11 @@ fn tensor_outside(file: &[u8], tensor: &Large, offset: u64) -> Result<Vec<u8>, W
     }
     let length = tensor.data.len().to_string();
     let offset = offset.to_string();
-    for (key, value) in [("location", WEIGHTS), ("offset", &offset), ("length", &length)] {
+    for (key, value) in [
+        ("location", WEIGHTS),
+        ("offset", &offset),
+        ("length", &length),
+    ] {
         let mut entry = Vec::new();
         put_bytes(&mut entry, 1, key.as_bytes());
         put_bytes(&mut entry, 2, value.as_bytes());
@@ -311,7 +338,9 @@ mod tests {
         let file = model(300_000);
         let small = convert(&cache, &file, 1).unwrap();
         let weights = fs::read(small.with_file_name(WEIGHTS)).unwrap();
-        let expected: Vec<u8> = (0..300_000).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        let expected: Vec<u8> = (0..300_000)
+            .flat_map(|i| (i as f32).to_le_bytes())
+            .collect();
         assert!(weights == expected);
         let bytes = fs::read(&small).unwrap();
         assert!(bytes.len() < 200, "{}", bytes.len());
@@ -338,6 +367,9 @@ mod tests {
         let second = convert(&cache, &b, 2).unwrap();
         convert(&cache, &a, 3).unwrap();
         let third = convert(&cache, &c, 4).unwrap();
-        assert_eq!((first.exists(), second.exists(), third.exists()), (true, false, true));
+        assert_eq!(
+            (first.exists(), second.exists(), third.exists()),
+            (true, false, true)
+        );
     }
 }

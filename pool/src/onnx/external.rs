@@ -30,11 +30,18 @@ pub(crate) fn check_external(
     folder: &Path,
     locations: &HashSet<Vec<u8>>,
 ) -> Result<(), ExternalError> {
-    locations.iter().try_for_each(|location| one(folder, location))
+    locations
+        .iter()
+        .try_for_each(|location| one(folder, location))
 }
 
 fn one(folder: &Path, location: &[u8]) -> Result<(), ExternalError> {
-    let shown = || String::from_utf8_lossy(location).chars().take(200).collect::<String>();
+    let shown = || {
+        String::from_utf8_lossy(location)
+            .chars()
+            .take(200)
+            .collect::<String>()
+    };
     let text = std::str::from_utf8(location).map_err(|_| ExternalError::Outside(shown()))?;
     let relative = Path::new(text);
     let plain = relative
@@ -79,11 +86,21 @@ mod tests {
         for fine in ["own.bin", "sub/own.bin", "./own.bin"] {
             assert_eq!(check(fine), Ok(()), "{fine}");
         }
-        for bad in ["../../secret", "/etc/passwd", "sub/../../../secret", "", ".", "a\\b"] {
+        for bad in [
+            "../../secret",
+            "/etc/passwd",
+            "sub/../../../secret",
+            "",
+            ".",
+            "a\\b",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
         assert!(matches!(check("link"), Err(ExternalError::SymbolicLink(_))));
-        assert!(matches!(check("up/secret"), Err(ExternalError::SymbolicLink(_))));
+        assert!(matches!(
+            check("up/secret"),
+            Err(ExternalError::SymbolicLink(_))
+        ));
         assert!(matches!(check("hard"), Err(ExternalError::HardLink(_))));
         assert!(matches!(check("gone"), Err(ExternalError::Missing(_))));
         assert!(one(&folder, b"\xff").is_err());

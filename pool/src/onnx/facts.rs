@@ -48,11 +48,19 @@ impl Facts {
         let walk = Walk { file };
         for field in Fields::of(file, 0..file.len()) {
             match field? {
-                Field { number: MODEL_GRAPH, payload: Payload::Bytes(range), .. } => {
+                Field {
+                    number: MODEL_GRAPH,
+                    payload: Payload::Bytes(range),
+                    ..
+                } => {
                     walk.graph(range.clone(), 0, &mut facts)?;
                     facts.graphs.push(range);
                 }
-                Field { number: MODEL_FUNCTIONS, payload: Payload::Bytes(range), .. } => {
+                Field {
+                    number: MODEL_FUNCTIONS,
+                    payload: Payload::Bytes(range),
+                    ..
+                } => {
                     walk.nodes(range, FUNCTION_NODE, 1, &mut facts)?;
                 }
                 _ => {}
@@ -70,7 +78,11 @@ impl Walk<'_> {
     /// The byte fields of a message, with their numbers.
     fn inside(&self, range: Range<usize>) -> Result<Vec<(u64, Range<usize>)>, WireError> {
         let bytes = |field: Result<Field, WireError>| match field {
-            Ok(Field { number, payload: Payload::Bytes(range), .. }) => Some(Ok((number, range))),
+            Ok(Field {
+                number,
+                payload: Payload::Bytes(range),
+                ..
+            }) => Some(Ok((number, range))),
             Ok(_) => None,
             Err(error) => Some(Err(error)),
         };

@@ -152,8 +152,13 @@ mod tests {
         let fields: Vec<_> = Fields::of(&file, 0..file.len())
             .collect::<Result<_, _>>()
             .unwrap();
-        assert_eq!((fields[0].number, &fields[0].payload), (1, &Payload::Number(300)));
-        let Payload::Bytes(range) = &fields[1].payload else { panic!("bytes") };
+        assert_eq!(
+            (fields[0].number, &fields[0].payload),
+            (1, &Payload::Number(300))
+        );
+        let Payload::Bytes(range) = &fields[1].payload else {
+            panic!("bytes")
+        };
         assert_eq!(&file[range.clone()], b"graph");
         assert_eq!(fields[1].whole.end, file.len());
         for cut in 1..file.len() - 1 {
