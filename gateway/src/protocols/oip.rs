@@ -32,6 +32,8 @@ use super::rest::fallback::{only_get, only_post};
 /// The paths of the data port.
 pub fn configure(config: &mut web::ServiceConfig) {
     get(config, "/v2", web::get().to(metadata::server));
+    // Before the models, one of which could else be called `stats`.
+    get(config, "/v2/models/stats", web::get().to(stats::of_all));
     for model in [
         "/v2/models/{model}",
         "/v2/models/{model}/versions/{version}",
@@ -58,7 +60,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
             web::post().to(infer::infer),
         );
     }
-    get(config, "/v2/models/stats", web::get().to(stats::of_all));
     post(
         config,
         "/v2/repository/index",

@@ -232,7 +232,7 @@ pub(super) fn write(out: &mut Vec<u8>, tensor: &Tensor) -> Option<()> {
         DType::Uint32 => integers!(u32),
         DType::Uint64 => integers!(u64),
         DType::Fp16 => list(out, bytes.as_slice::<f16>(), |out, v| {
-            put_float(out, v.to_f32())
+            put_float(out, v.to_f64())
         }),
         DType::Fp32 => list(out, bytes.as_slice::<f32>(), |out, v| put_float(out, *v)),
         DType::Fp64 => list(out, bytes.as_slice::<f64>(), |out, v| put_float(out, *v)),
