@@ -3,6 +3,7 @@
 mod check;
 mod exit;
 mod listeners;
+mod malloc;
 mod running;
 mod start;
 

@@ -18,6 +18,10 @@ use crate::{
     repository::{ModelSource, manifest::EngineKind},
 };
 
+/// A model of this size is served for its weights, which its sessions share; what each session would
+/// keep beside them it would keep as often as there are sessions.
+const SHARED_FOR_ITS_WEIGHTS_BYTES: u64 = 64 << 20;
+
 /// A warm session and how its warm-up went.
 pub(crate) type Loaded = (Box<dyn ModelRunner>, WarmUp);
 
@@ -80,6 +84,7 @@ impl Loader {
                 let settings = OrtSettings {
                     path: prepared.path,
                     optimization: manifest.optimization,
+                    arena: prepared.weight_bytes < SHARED_FOR_ITS_WEIGHTS_BYTES,
                 };
                 let engine = OrtEngine::open(&self.library, &settings, |inputs, outputs| {
                     let mut spec =

@@ -22,6 +22,8 @@ use crate::onnx::{Facts, WeightCache, check_external};
 pub(crate) struct Prepared {
     /// What to open: the file itself, or its copy with the weights outside.
     pub(crate) path: PathBuf,
+    /// Bytes of weights that lie outside of it and are mapped.
+    pub(crate) weight_bytes: u64,
     /// Inputs that declare no shape.
     pub(crate) shapeless: Arc<std::collections::HashSet<String>>,
 }
@@ -70,9 +72,10 @@ impl Preparer {
             }),
         };
         drop(file);
-        fault_in(folder, &facts, converted.as_deref());
+        let weight_bytes = fault_in(folder, &facts, converted.as_deref());
         let prepared = Prepared {
             path: converted.unwrap_or_else(|| path.clone()),
+            weight_bytes,
             shapeless: Arc::new(facts.shapeless_inputs),
         };
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,15 +91,19 @@ impl Preparer {
     }
 }
 
-/// Reads the files that sessions map, so that their first requests find the pages in memory.
-fn fault_in(folder: &Path, facts: &Facts, converted: Option<&Path>) {
+/// Reads the files that sessions map, so that their first requests find the pages in memory; tells
+/// how many bytes they are.
+fn fault_in(folder: &Path, facts: &Facts, converted: Option<&Path>) -> u64 {
     let own = facts
         .locations
         .iter()
         .map(|location| folder.join(String::from_utf8_lossy(location).as_ref()));
     let moved = converted.map(|model| model.with_file_name(crate::onnx::WEIGHTS));
-    for path in own.chain(moved) {
-        // Only the first requests would be slower for it.
-        let _ = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
-    }
+    own.chain(moved)
+        .map(|path| {
+            let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+            // Unread, only the first requests would be slower for it.
+            read.unwrap_or(0)
+        })
+        .sum()
 }

@@ -7,7 +7,7 @@ use inference_actor::OrtLibrary;
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
-use super::{Exit, Gateway, listeners::listen};
+use super::{Exit, Gateway, listeners::listen, malloc};
 use crate::{
     admin,
     app::{Worker, admin_server, data_server, worker_count},
@@ -23,6 +23,7 @@ const WORKERS_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// Starts everything on the actix system of this thread; returns once all that loads is warm.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, Exit> {
+    malloc::return_large_buffers();
     let places = locate::Places::of_this_process();
     let library = OrtLibrary::load(&places.library(&settings.models.library)?).map_err(|e| {
         Exit::unavailable(format!(

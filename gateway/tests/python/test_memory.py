@@ -23,8 +23,6 @@ def test_instances_share_their_weights(tmp_path):
     del model
     config = f"[http]\nworkers = {INSTANCES}\n[models]\nweight_cache = \"{tmp_path}/weights\"\n"
     with Gateway(tmp_path / "models", config) as gateway:
-        empty = Gateway
-        del empty
         loaded = gateway.pss_kib()
         read_all_rows(gateway, table)
         pss, rss = gateway.pss_kib(), gateway.status_kib("VmRSS")

@@ -5,6 +5,7 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
 use ort::{
     ErrorCode,
+    ep::CPU,
     session::{RunOptions, Session, SessionInputValue, builder::GraphOptimizationLevel},
     value::{
         DynValue, Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType,
@@ -42,6 +43,9 @@ pub struct OrtSettings {
     pub path: PathBuf,
     /// Graph rewriting.
     pub optimization: OptimizationLevel,
+    /// Whether the session keeps the memory of its runs for the next ones. It saves about 5 µs a
+    /// run, and keeps the memory of its largest run for as long as it lives.
+    pub arena: bool,
 }
 
 /// A session of ONNX Runtime: one intra-op thread, no spinning; parallelism is by actors.
@@ -99,6 +103,7 @@ fn session(library: &OrtLibrary, settings: &OrtSettings) -> ort::Result<Session>
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
         .with_optimization_level(level)?
+        .with_execution_providers([CPU::default().with_arena_allocator(settings.arena).build()])?
         .commit_from_file(&settings.path)
 }
 

@@ -1,12 +1,14 @@
 //! `POST /v2/models/M[/versions/V]/infer`.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{convert::Infallible, rc::Rc, sync::Arc, time::Instant};
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::SizedStream,
     http::header,
     web::{Data, Payload},
 };
+use bytes::Bytes;
 use common::{ErrorCode, RequestId};
 use inference_actor::{RunTimes, validate};
 
@@ -26,6 +28,10 @@ use crate::{
     recommend::Times,
     respond,
 };
+
+/// Larger answers are handed to the connection piece by piece.
+const STREAMED_FROM_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 256 << 10;
 
 /// An answer, ready to be sent.
 struct Answer {
@@ -152,5 +158,15 @@ fn respond(answer: Answer, id: &RequestId) -> HttpResponse {
             .insert_header((HEADER_LENGTH, length.to_string()))
             .content_type("application/octet-stream"),
     };
-    response.body(body)
+    if body.len() <= STREAMED_FROM_BYTES {
+        return response.body(body);
+    }
+    // A body handed over whole is copied to the connection's buffer, which keeps its size.
+    let body = Bytes::from(body);
+    let length = body.len() as u64;
+    let pieces = (0..body.len()).step_by(PIECE_BYTES).map(move |start| {
+        let piece = body.slice(start..body.len().min(start + PIECE_BYTES));
+        Ok::<_, Infallible>(piece)
+    });
+    response.body(SizedStream::new(length, futures_util::stream::iter(pieces)))
 }
