@@ -18,6 +18,9 @@ use crate::{
 /// Rows of a dynamic first dimension whose meaning no manifest tells.
 const UNKNOWN_ROWS: usize = 100;
 
+/// Largest input made up: a graph may declare what no request could send.
+const MOST_INPUT_BYTES: usize = 256 << 20;
+
 /// How a warm-up went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WarmUp {
@@ -97,6 +100,12 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
         Some(dims) => Shape::from_dims(dims),
         None => Shape::from_dims(input.dims.iter().enumerate().map(size)),
     };
+    // A byte string's own overhead is more than any number's width.
+    let bytes = shape.bytes(input.dtype.width_bytes().unwrap_or(24));
+    if bytes.is_ok_and(|bytes| bytes > MOST_INPUT_BYTES) {
+        let name = &input.name;
+        return Err(format!("not warmed: input `{name}` of shape {shape} is too large to make up"));
+    }
     let mut tensor = Tensor::zeros(input.dtype, shape)
         .map_err(|e| format!("not warmed: input `{}`: {e}", input.name))?;
     if let Some(given) = given {
