@@ -104,7 +104,9 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
     let bytes = shape.bytes(input.dtype.width_bytes().unwrap_or(24));
     if bytes.is_ok_and(|bytes| bytes > MOST_INPUT_BYTES) {
         let name = &input.name;
-        return Err(format!("not warmed: input `{name}` of shape {shape} is too large to make up"));
+        return Err(format!(
+            "not warmed: input `{name}` of shape {shape} is too large to make up"
+        ));
     }
     let mut tensor = Tensor::zeros(input.dtype, shape)
         .map_err(|e| format!("not warmed: input `{}`: {e}", input.name))?;

@@ -3,14 +3,10 @@
 import asyncio
 
 import numpy
-import pytest
-
-kserve = pytest.importorskip("kserve", reason="the KServe client is large: pip install kserve")
+from kserve import InferInput, InferRequest, InferenceRESTClient, RESTConfig
 
 
 def test_the_kserve_client(gateway):
-    from kserve import InferInput, InferRequest, InferenceRESTClient, RESTConfig
-
     async def run():
         client = InferenceRESTClient(RESTConfig(protocol="v2", timeout=30))
         base = f"http://{gateway.http}"
