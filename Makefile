@@ -11,14 +11,17 @@ XTASK := $(TARGET)/release/xtask
 CATALOGUE := .cache/features/catalogue.jsonl
 USERS := .cache/features/users.jsonl
 STORE := .cache/features/ml100k.redb
+PYTHON ?= python3
+VENV := .cache/venv
+CLIENTS := gateway/tests/python
 
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help serve build test bench fetch lint tools fetch-first
+.PHONY: help serve build test test-clients bench fetch lint tools fetch-first
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 serve: build ## fetch and build what is missing, start the gateway with the shipped model
 	@exec $(TARGET)/release/gateway $(ARGS)
@@ -37,6 +40,19 @@ test: fetch ## every test; fetches what is missing first
 	@$(CARGO) test --workspace --no-run
 	$(call import,debug)
 	@$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory test-clients
+
+# The environment is made anew when the list of clients changes.
+test-clients: ## the gateway against public clients and ONNX's operator tests, in Python
+	@$(CARGO) build -p gateway --bin gateway --example rank
+	@if ! cmp -s $(CLIENTS)/requirements.txt $(VENV)/requirements.txt; then \
+		echo "installing the clients into $(VENV)"; \
+		$(PYTHON) -m venv $(VENV) && \
+		$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(CLIENTS)/requirements.txt && \
+		cp $(CLIENTS)/requirements.txt $(VENV)/requirements.txt; \
+	fi
+	@FUSEBOX_GATEWAY=$(abspath $(TARGET))/debug/gateway \
+		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(CLIENTS)
 
 bench: build ## the benches
 	@$(CARGO) bench --workspace

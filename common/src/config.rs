@@ -11,7 +11,7 @@ mod settings;
 pub use load::{ConfigProblems, Override, Problem, Rules, load};
 pub use settings::{
     Admin, Admission, Breaker, CandidateSource, Drain, Fallback, Features, Grpc, Http, Limits, Log,
-    LogFormat, Models, Scene, Secret, Settings, Supervision,
+    LogFormat, ModelControl, Models, Scene, Secret, Settings, Supervision,
 };
 
 /// The annotated file of defaults, as compiled in.

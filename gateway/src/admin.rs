@@ -16,6 +16,7 @@ use common::ErrorCode;
 use crate::{
     failure::Failure,
     front::{FrontActor, Shared},
+    protocols::oip,
     respond,
 };
 
@@ -49,6 +50,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                     .default_service(web::to(only_post)),
             )
             .service(get("/admin/config").route(web::get().to(config::show)))
+            .configure(oip::configure_admin)
             .default_service(web::to(not_found)),
     );
 }
@@ -79,7 +81,7 @@ fn show(request: &HttpRequest, what: &impl serde::Serialize) -> HttpResponse {
 }
 
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/pool, /admin/breakers, /admin/config";
+    let paths = "/metrics, /admin/actors, /admin/pool, /admin/breakers, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
         "",

@@ -19,7 +19,7 @@ use crate::{
     admin,
     connections::{Ledger, keep_ledger, opened, track},
     front::{Front, FrontActor, Shared},
-    protocols::rest,
+    protocols::{oip, rest},
     recommend::Desk,
 };
 
@@ -75,6 +75,7 @@ pub fn data_server(
         App::new()
             .app_data(Data::new(Desk::new(Rc::clone(&front))))
             .app_data(Data::new(front))
+            .configure(oip::configure)
             .configure(rest::configure)
             .wrap_fn(move |request, service| track(&ledger, &phase, request, service))
     };

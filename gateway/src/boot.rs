@@ -6,6 +6,7 @@ mod drain;
 mod established;
 mod exit;
 mod listeners;
+mod malloc;
 mod running;
 mod start;
 

@@ -71,6 +71,18 @@ impl Places {
         self.choose(configured, "models", "models")
     }
 
+    /// The cache of weights.
+    #[must_use]
+    pub fn weight_cache(&self, configured: &Path) -> PathBuf {
+        if !configured.as_os_str().is_empty() {
+            return configured.to_owned();
+        }
+        match &self.workspace {
+            Some(workspace) => workspace.join(".cache/weights"),
+            None => self.beside.join("weights"),
+        }
+    }
+
     /// The feature store.
     #[must_use]
     pub fn store(&self, configured: &Path) -> PathBuf {

@@ -132,6 +132,7 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
         scene: job.scene_name,
         criticality,
         deadline,
+        configured_deadline: front.shared().settings.limits.deadline.0,
     };
     let started = front.now();
     let pass = front.gatekeeper().admit(&who, started)?;

@@ -257,7 +257,7 @@ impl InferenceActor {
 
     fn answer(&mut self, infer: Infer, outputs: Vec<Tensor>, times: RunTimes) {
         match infer.reply.send(Ok(InferReply { outputs, times })) {
-            Ok(()) => self.stats.answered += 1,
+            Ok(()) => self.stats.answered(&times, self.options.clock.wall()),
             Err(_) => {
                 self.stats.abandoned += 1;
                 self.stats.wasted_run +=

@@ -3,6 +3,7 @@
 mod fake;
 mod library;
 mod ort;
+mod strings;
 
 pub use self::{
     fake::{FakeEngine, FakeSettings, HangMode},

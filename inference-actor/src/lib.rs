@@ -34,7 +34,7 @@ pub use messages::{
     RunTimes, RunnerLost, Work,
 };
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};
-pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows};
+pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows, WarmUpInput};
 pub use stats::{ActorSnapshot, ActorState, LastPanic};
 pub use validate::{InputError, rows_of, validate};
 pub use warmup::{WarmUp, warm_up};

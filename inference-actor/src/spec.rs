@@ -54,18 +54,50 @@ pub struct InputSpec {
     pub ranges: Vec<RangeInclusive<i64>>,
     /// The features that fill its last dimension, for requests that name users and items.
     pub features: Vec<String>,
+    /// The graph declares no shape at all, so any is taken; `dims` is empty then.
+    pub any_shape: bool,
+    /// Largest sizes taken, by dimension; none for a dimension, or for all, without a limit.
+    pub most_dims: Vec<Option<usize>>,
+    /// What it is warmed up with; none for what its declaration suggests.
+    pub warm_up: Option<WarmUpInput>,
+}
+
+/// What the manifest says of an input's warm-up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WarmUpInput {
+    /// The sizes of its dimensions.
+    pub shape: Option<Vec<usize>>,
+    /// What every element is, as near as its type comes to it.
+    pub value: f64,
 }
 
 impl InputSpec {
+    /// An input that belongs to a run as a whole, with no limits but what the graph declares.
+    #[must_use]
+    pub fn whole(name: String, dtype: DType, dims: Vec<Dim>) -> Self {
+        Self {
+            name,
+            dtype,
+            dims,
+            role: Role::Whole,
+            ranges: Vec::new(),
+            features: Vec::new(),
+            any_shape: false,
+            most_dims: Vec::new(),
+            warm_up: None,
+        }
+    }
+
     /// Whether a tensor of this shape fits the declaration.
     #[must_use]
     pub fn admits(&self, shape: &Shape) -> bool {
-        self.dims.len() == shape.dims().len()
-            && self
-                .dims
-                .iter()
-                .zip(shape.dims())
-                .all(|(dim, size)| dim.admits(*size))
+        self.any_shape
+            || self.dims.len() == shape.dims().len()
+                && self
+                    .dims
+                    .iter()
+                    .zip(shape.dims())
+                    .all(|(dim, size)| dim.admits(*size))
     }
 
     /// The size of dimension `index` where the model fixes it.
@@ -121,6 +153,10 @@ pub struct ModelSpec {
     pub row_budget: Option<usize>,
     /// Words a categorical feature may take, by feature; the index in the list is the value.
     pub vocabulary: Vec<(String, Vec<String>)>,
+    /// Rows of a batch, for a model all of whose inputs and outputs share their first dimension.
+    pub max_batch_size: Option<usize>,
+    /// Runs made before it serves.
+    pub warm_up_runs: usize,
 }
 
 /// How much work a request is.
@@ -133,6 +169,22 @@ pub struct Rows {
 }
 
 impl ModelSpec {
+    /// A model without inputs and outputs, to start from.
+    #[must_use]
+    pub fn empty(name: ModelName, version: ModelVersion) -> Self {
+        Self {
+            business_code: name.to_string(),
+            name,
+            version,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            row_budget: None,
+            vocabulary: Vec::new(),
+            max_batch_size: None,
+            warm_up_runs: 4,
+        }
+    }
+
     /// Whether runs can hold several requests and large requests can be split.
     #[must_use]
     pub fn batches(&self) -> bool {

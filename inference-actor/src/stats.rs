@@ -7,6 +7,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::messages::RunTimes;
+
 /// How many run times are kept for quantiles.
 const RECENT_RUNS: usize = 100;
 
@@ -73,6 +75,14 @@ pub struct ActorSnapshot {
     pub shed: u64,
     /// Engine time spent on answers that nobody waited for any more.
     pub wasted_run_us: u64,
+    /// Time that answered requests waited, in all.
+    pub queue_ns: u64,
+    /// Time that gathering and splitting took of answered requests, in all.
+    pub batch_ns: u64,
+    /// Time inside the engine of answered requests, in all; a shared run counts for each.
+    pub run_ns: u64,
+    /// When the last request was answered, in milliseconds since 1970; 0 before the first.
+    pub last_answer_unix_ms: u64,
     /// Median of the last 100 run times.
     pub run_p50_us: u64,
     /// Their 90th percentile.
@@ -105,6 +115,10 @@ pub(crate) struct Stats {
     pub(crate) shed: u64,
     pub(crate) wasted_run: Duration,
     pub(crate) last_panic: Option<LastPanic>,
+    pub(crate) queue_ns: u64,
+    pub(crate) batch_ns: u64,
+    pub(crate) run_ns: u64,
+    pub(crate) last_answer_unix_ms: u64,
     recent: VecDeque<Duration>,
 }
 
@@ -126,6 +140,17 @@ impl Stats {
     /// How many runs there were, however they ended; the number of the last one.
     pub(crate) fn run_number(&self) -> u64 {
         self.runs + self.errors + self.panics
+    }
+
+    /// Counts a request that was answered with outputs.
+    pub(crate) fn answered(&mut self, times: &RunTimes, at: SystemTime) {
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.answered += 1;
+        self.queue_ns = self.queue_ns.saturating_add(ns(times.queue));
+        self.batch_ns = self.batch_ns.saturating_add(ns(times.batch));
+        self.run_ns = self.run_ns.saturating_add(ns(times.run));
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_answer_unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     }
 
     pub(crate) fn panicked(&mut self, message: &str, at: SystemTime) {

@@ -34,6 +34,18 @@ pub enum InputError {
         /// What was given.
         found: Shape,
     },
+    /// A dimension is larger than the manifest allows.
+    #[error("input `{name}` has shape {found}; its dimension {dim} may be at most {most}")]
+    TooLarge {
+        /// The input.
+        name: String,
+        /// Which dimension, from zero.
+        dim: usize,
+        /// The largest size taken.
+        most: usize,
+        /// What was given.
+        found: Shape,
+    },
     /// Inputs of one role disagree on their first dimension.
     #[error("input `{name}` has {found} rows, the others of its kind {expected}")]
     Rows {
@@ -116,24 +128,42 @@ pub fn rows_of(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<Rows, Inpu
     })
 }
 
+impl InputSpec {
+    /// Refuses another datatype or a shape that does not fit, before there is a tensor of it.
+    pub fn check(&self, dtype: DType, shape: &Shape) -> Result<(), InputError> {
+        let name = || self.name.clone();
+        if dtype != self.dtype {
+            let (expected, found) = (self.dtype, dtype);
+            return Err(InputError::DType {
+                name: name(),
+                expected,
+                found,
+            });
+        }
+        if !self.admits(shape) {
+            return Err(InputError::Shape {
+                name: name(),
+                declared: declared(&self.dims),
+                found: shape.clone(),
+            });
+        }
+        let limits = self.most_dims.iter().zip(shape.dims()).enumerate();
+        for (dim, (most, size)) in limits {
+            if let Some(most) = most.filter(|most| size > most) {
+                return Err(InputError::TooLarge {
+                    name: name(),
+                    dim,
+                    most,
+                    found: shape.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 fn one(input: &InputSpec, tensor: &Tensor) -> Result<(), InputError> {
-    if tensor.dtype() != input.dtype {
-        let (expected, found) = (input.dtype, tensor.dtype());
-        return Err(InputError::DType {
-            name: input.name.clone(),
-            expected,
-            found,
-        });
-    }
-    if !input.admits(tensor.shape()) {
-        let declared = declared(&input.dims);
-        let found = tensor.shape().clone();
-        return Err(InputError::Shape {
-            name: input.name.clone(),
-            declared,
-            found,
-        });
-    }
+    input.check(tensor.dtype(), tensor.shape())?;
     match outside(tensor, &input.ranges) {
         None => Ok(()),
         Some((value, min, max)) => Err(InputError::Range {
@@ -207,18 +237,13 @@ pub(crate) mod tests {
 
     pub(crate) fn ranker() -> ModelSpec {
         let input = |name: &str, dims: Vec<Dim>, role, ranges| InputSpec {
-            name: name.into(),
-            dtype: DType::Int32,
-            dims,
             role,
             ranges,
-            features: Vec::new(),
+            ..InputSpec::whole(name.into(), DType::Int32, dims)
         };
         let any = || Dim::Dynamic(String::new());
+        let version = common::ModelVersion::new(1).unwrap();
         ModelSpec {
-            name: "ranker".parse().unwrap(),
-            version: common::ModelVersion::new(1).unwrap(),
-            business_code: "R".into(),
             inputs: vec![
                 input(
                     "history",
@@ -236,7 +261,7 @@ pub(crate) mod tests {
                 role: OutputRole::Score,
             }],
             row_budget: Some(4),
-            vocabulary: Vec::new(),
+            ..ModelSpec::empty("ranker".parse().unwrap(), version)
         }
     }
 

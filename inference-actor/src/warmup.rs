@@ -15,10 +15,11 @@ use crate::{
     spec::{Dim, InputSpec, ModelSpec, Role},
 };
 
-/// Runs made; the first is slower than all later ones and does not count for the measurement.
-const RUNS: usize = 4;
 /// Rows of a dynamic first dimension whose meaning no manifest tells.
 const UNKNOWN_ROWS: usize = 100;
+
+/// Largest input made up: a graph may declare what no request could send.
+const MOST_INPUT_BYTES: usize = 256 << 20;
 
 /// How a warm-up went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +34,12 @@ pub struct WarmUp {
 /// its real callers know better what it takes.
 pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
     let spec = runner.spec().clone();
+    if spec.warm_up_runs == 0 {
+        return WarmUp {
+            reason: "not warmed: its manifest says so".into(),
+            ..WarmUp::default()
+        };
+    }
     let inputs = match made_up(&spec) {
         Ok(inputs) => inputs,
         Err(reason) => {
@@ -43,8 +50,8 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
         }
     };
     let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
-    let mut times = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
+    let mut times = Vec::with_capacity(spec.warm_up_runs);
+    for _ in 0..spec.warm_up_runs {
         let start = clock.now();
         match runner.run(&views) {
             Ok(_) => times.push(clock.now() - start),
@@ -57,7 +64,8 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
             Err(RunError::Terminated) => break,
         }
     }
-    let mut later = times.split_off(1.min(times.len()));
+    // The first run is slower than all later ones; it counts only where it is the only one.
+    let mut later = times.split_off(usize::from(times.len() > 1));
     later.sort_unstable();
     WarmUp {
         typical_run: later.get(later.len() / 2).copied().unwrap_or_default(),
@@ -83,9 +91,29 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
             Role::Whole => UNKNOWN_ROWS,
         },
     };
-    let shape = Shape::from_dims(input.dims.iter().enumerate().map(size));
+    let size = |at: (usize, &Dim)| {
+        let most = input.most_dims.get(at.0).copied().flatten();
+        size(at).min(most.unwrap_or(usize::MAX))
+    };
+    let given = input.warm_up.as_ref();
+    let shape = match given.and_then(|g| g.shape.clone()) {
+        Some(dims) => Shape::from_dims(dims),
+        None => Shape::from_dims(input.dims.iter().enumerate().map(size)),
+    };
+    // A byte string's own overhead is more than any number's width.
+    let bytes = shape.bytes(input.dtype.width_bytes().unwrap_or(24));
+    if bytes.is_ok_and(|bytes| bytes > MOST_INPUT_BYTES) {
+        let name = &input.name;
+        return Err(format!(
+            "not warmed: input `{name}` of shape {shape} is too large to make up"
+        ));
+    }
     let mut tensor = Tensor::zeros(input.dtype, shape)
         .map_err(|e| format!("not warmed: input `{}`: {e}", input.name))?;
+    if let Some(given) = given {
+        fill(&mut tensor, given.value);
+        return Ok(tensor);
+    }
     // Zero may lie outside the ids a model knows.
     let least = || input.ranges.iter().map(|range| *range.start()).cycle();
     if let Some(ids) = tensor.elements_mut::<i32>() {
@@ -98,4 +126,16 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
             .for_each(|(id, least)| *id = least);
     }
     Ok(tensor)
+}
+
+/// Sets every element to `value`, as near as its type comes to it.
+fn fill(tensor: &mut Tensor, value: f64) {
+    macro_rules! numbers {
+        ($($type:ty),+) => {$(
+            if let Some(elements) = tensor.elements_mut::<$type>() {
+                elements.fill(value as $type);
+            }
+        )+};
+    }
+    numbers!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
 }

@@ -41,6 +41,9 @@ fn spec(row_budget: usize) -> Arc<ModelSpec> {
             role: Role::Candidate,
             ranges: Vec::new(),
             features: Vec::new(),
+            any_shape: false,
+            most_dims: Vec::new(),
+            warm_up: None,
         }],
         outputs: vec![OutputSpec {
             name: "score".into(),
@@ -49,6 +52,8 @@ fn spec(row_budget: usize) -> Arc<ModelSpec> {
             role: OutputRole::Score,
         }],
         row_budget: Some(row_budget),
+        max_batch_size: None,
+        warm_up_runs: 4,
         vocabulary: Vec::new(),
     })
 }

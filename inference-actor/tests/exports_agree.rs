@@ -46,6 +46,7 @@ fn library() -> OrtLibrary {
 fn open(library: &OrtLibrary, file: &str) -> OrtEngine {
     let settings = OrtSettings {
         path: workspace().join("models/ml100k_din").join(file),
+        arena: true,
         optimization: OptimizationLevel::All,
     };
     let whole = |inputs: Vec<Declared>, outputs: Vec<Declared>| {
@@ -56,6 +57,9 @@ fn open(library: &OrtLibrary, file: &str) -> OrtEngine {
             role: Role::Whole,
             ranges: Vec::new(),
             features: Vec::new(),
+            any_shape: false,
+            most_dims: Vec::new(),
+            warm_up: None,
         };
         let output = |o: Declared| OutputSpec {
             name: o.name,
@@ -71,6 +75,8 @@ fn open(library: &OrtLibrary, file: &str) -> OrtEngine {
             outputs: outputs.into_iter().map(output).collect(),
             row_budget: None,
             vocabulary: Vec::new(),
+            max_batch_size: None,
+            warm_up_runs: 4,
         })
     };
     OrtEngine::open(library, &settings, whole).unwrap()

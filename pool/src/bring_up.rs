@@ -23,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) outfit: Outfit,
     pub(crate) budget: Arc<CoreBudget>,
     pub(crate) hosts: Vec<(HostId, Addr<WorkerHost>)>,
+    /// Which load this is; 0 at the start of the process.
+    pub(crate) generation: u64,
 }
 
 /// A model with its actors, or with the reason why it has none.
@@ -102,7 +104,9 @@ async fn in_service(
 async fn on_workers(context: &Context, source: &ModelSource) -> Result<Vec<Member>, String> {
     let mut members = Vec::with_capacity(context.hosts.len());
     for (host, addr) in &context.hosts {
-        members.push(Member::on_worker(&context.outfit, source, (*host, addr)).await?);
+        members.push(
+            Member::on_worker(&context.outfit, source, context.generation, (*host, addr)).await?,
+        );
     }
     match members.is_empty() {
         false => Ok(members),
@@ -119,7 +123,9 @@ fn on_threads(context: &Context, source: &ModelSource) -> Result<Option<Vec<Memb
         let got = grants.len();
         tracing::warn!(model = %source.name, %wanted, got, "fewer instances than wanted: models.dedicated_threads are all taken");
     }
-    let start = |(number, grant)| Member::on_own_thread(&context.outfit, source, number, grant);
+    let start = |(number, grant)| {
+        Member::on_own_thread(&context.outfit, source, context.generation, number, grant)
+    };
     let members: std::io::Result<Vec<_>> = grants.into_iter().enumerate().map(start).collect();
     let members = members.map_err(|e| format!("a thread could not be started: {e}"))?;
     Ok(Some(members))

@@ -1,13 +1,26 @@
 //! From a folder to a warm session. Blocking: run it away from the threads that serve.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use common::Clock;
 use inference_actor::{
     FakeEngine, LoadError, ModelRunner, OrtEngine, OrtLibrary, OrtSettings, WarmUp, warm_up,
 };
 
-use crate::repository::{ModelSource, manifest::EngineKind};
+use crate::{
+    onnx::WeightCache,
+    prepare::Preparer,
+    repository::{ModelSource, manifest::EngineKind},
+};
+
+/// A model of this size is served for its weights, which its sessions share; what each session would
+/// keep beside them it would keep as often as there are sessions.
+const SHARED_FOR_ITS_WEIGHTS_BYTES: u64 = 64 << 20;
 
 /// A warm session and how its warm-up went.
 pub(crate) type Loaded = (Box<dyn ModelRunner>, WarmUp);
@@ -17,13 +30,26 @@ pub(crate) type Loaded = (Box<dyn ModelRunner>, WarmUp);
 pub struct Loader {
     library: OrtLibrary,
     clock: Arc<dyn Clock>,
+    preparer: Preparer,
 }
 
 impl Loader {
     /// A loader over the library in use.
     #[must_use]
     pub fn new(library: OrtLibrary, clock: Arc<dyn Clock>) -> Self {
-        Self { library, clock }
+        Self {
+            library,
+            clock,
+            preparer: Preparer::default(),
+        }
+    }
+
+    /// The same, with large weights moved to a cache of this folder and size, so that sessions
+    /// share them.
+    #[must_use]
+    pub fn with_weight_cache(self, folder: PathBuf, most_bytes: u64) -> Self {
+        let preparer = Preparer::with_cache(Some(WeightCache::new(folder, most_bytes)));
+        Self { preparer, ..self }
     }
 
     /// Opens a session and warms it up.
@@ -42,8 +68,11 @@ impl Loader {
 
     /// Whether a model loads; for checks that serve nothing.
     pub fn try_load(&self, source: &ModelSource) -> Result<(), String> {
-        self.load(source)
-            .map(|_| ())
+        // The binding panics on some types of outputs that it does not know.
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.load(source).map(|_| ())));
+        let loaded = loaded.map_err(|_| "the engine's binding panicked on it".to_owned());
+        loaded
+            .and_then(|loaded| loaded.map_err(|e| e.to_string()))
             .map_err(|e| format!("model `{}`: {e}", source.name))
     }
 
@@ -51,13 +80,19 @@ impl Loader {
         let manifest = &source.manifest;
         match manifest.engine {
             EngineKind::Onnx => {
-                let path = source.folder.join("model.onnx");
+                let prepared = self.preparer.prepare(&source.folder, self.clock.wall())?;
                 let settings = OrtSettings {
-                    path,
+                    path: prepared.path,
                     optimization: manifest.optimization,
+                    arena: prepared.weight_bytes < SHARED_FOR_ITS_WEIGHTS_BYTES,
                 };
                 let engine = OrtEngine::open(&self.library, &settings, |inputs, outputs| {
-                    manifest.complete(&source.name, source.version, inputs, outputs)
+                    let mut spec =
+                        manifest.complete(&source.name, source.version, inputs, outputs)?;
+                    for input in &mut spec.inputs {
+                        input.any_shape = prepared.shapeless.contains(&input.name);
+                    }
+                    Ok(spec)
                 })?;
                 Ok(Box::new(engine))
             }

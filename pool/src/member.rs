@@ -60,6 +60,19 @@ impl DedicatedThread {
     }
 }
 
+/// The name of an actor's place. A reloaded model's actors stand beside the former ones for a
+/// moment, so their names tell the load: none for the start of the process.
+fn actor_id(source: &ModelSource, generation: u64, kind: char, number: usize) -> ActorId {
+    let load = match generation {
+        0 => String::new(),
+        generation => format!("-l{generation}"),
+    };
+    ActorId(format!(
+        "{}-{}{load}-{kind}{number}",
+        source.name, source.version
+    ))
+}
+
 /// An actor of the pool.
 pub(crate) struct Member {
     pub(crate) source: ModelSource,
@@ -75,9 +88,10 @@ impl Member {
     pub(crate) async fn on_worker(
         outfit: &Outfit,
         source: &ModelSource,
+        generation: u64,
         (host, addr): (HostId, &Addr<WorkerHost>),
     ) -> Result<Self, String> {
-        let id = ActorId(format!("{}-{}-w{}", source.name, source.version, host.0));
+        let id = actor_id(source, generation, 'w', host.0);
         let options = outfit.options(source, &id, 0);
         let gauge = Arc::clone(&options.gauge);
         let started = addr.send(StartActor(options)).await;
@@ -97,10 +111,11 @@ impl Member {
     pub(crate) fn on_own_thread(
         outfit: &Outfit,
         source: &ModelSource,
+        generation: u64,
         number: usize,
         grant: Grant,
     ) -> io::Result<Self> {
-        let id = ActorId(format!("{}-{}-d{number}", source.name, source.version));
+        let id = actor_id(source, generation, 'd', number);
         Self::start(outfit, source.clone(), id, 0, grant)
     }
 

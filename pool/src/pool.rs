@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::{
     host::{HostId, WorkerHost},
     loader::Loader,
-    pool_actor::{self, Ask, Observe, PoolActor, Stop},
+    pool_actor::{self, Ask, ChangeError, LoadModel, Observe, PoolActor, Stop, UnloadModel},
     report::{ActorView, PoolReport},
     repository::ModelSource,
     routing::RoutingTable,
@@ -37,6 +37,8 @@ pub struct PoolOptions {
     pub queue: usize,
     /// When a queue counts as standing.
     pub codel: CodelSettings,
+    /// The folder that models are loaded from while the process serves.
+    pub repository: std::path::PathBuf,
     /// A load that takes longer has failed.
     pub load_timeout: Duration,
     /// Makes sessions.
@@ -75,6 +77,18 @@ impl Pool {
     /// Loads models and starts their actors; tells how each fared.
     pub async fn bring_up(&self, request: BringUp) -> Vec<ModelOutcome> {
         self.actor.send(request).await.unwrap_or_default()
+    }
+
+    /// Loads a model as its folder is now, in the place of what serves it.
+    pub async fn load_model(&self, name: ModelName) -> Result<(), ChangeError> {
+        let done = self.actor.send(LoadModel(name)).await;
+        done.unwrap_or(Err(ChangeError::Stopping))
+    }
+
+    /// Takes a model out of service and gives its memory back.
+    pub async fn unload_model(&self, name: ModelName) -> Result<(), ChangeError> {
+        let done = self.actor.send(UnloadModel(name)).await;
+        done.unwrap_or(Err(ChangeError::Stopping))
     }
 
     /// Every actor, with its supervisor's view.

@@ -5,13 +5,14 @@
 //! itself but hands loads to the blocking pool, so it is always there to take news. It runs no
 //! engine code, so nothing in it panics on a model's account.
 
+mod control;
 mod news;
 mod observe;
 mod placing;
 mod steer;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     sync::Arc,
     time::Duration,
@@ -23,8 +24,10 @@ use common::ModelName;
 use inference_actor::{ActorId, Drain, Install, OnHung, Park, Watchdog};
 use tokio::sync::watch;
 
+pub use self::control::ChangeError;
 use self::news::RunHung;
 pub(crate) use self::{
+    control::{LoadModel, UnloadModel},
     observe::Observe,
     steer::{Ask, Stop},
 };
@@ -52,6 +55,10 @@ pub(crate) struct PoolActor {
     live_runs: HashMap<ModelName, LiveRuns>,
     /// What models were brought up with, for those that are moved later.
     hosts: BringUpHosts,
+    /// Models being loaded or unloaded: one change of a model at a time.
+    changing: HashSet<ModelName>,
+    /// Counts loads, so that actors of a reloaded model are not taken for the former ones.
+    generation: u64,
     quarantine: Vec<Arbiter>,
     given_up: u64,
     moved: u64,
@@ -91,6 +98,8 @@ pub(crate) fn start(
         decisions: HashMap::new(),
         live_runs: HashMap::new(),
         hosts: Vec::new(),
+        changing: HashSet::new(),
+        generation: 0,
         quarantine: Vec::new(),
         given_up: 0,
         moved: 0,
@@ -117,6 +126,7 @@ impl PoolActor {
             outfit: self.outfit.clone(),
             budget: Arc::clone(&self.budget),
             hosts: self.hosts.clone(),
+            generation: self.generation,
         }
     }
 
@@ -196,37 +206,44 @@ impl PoolActor {
         }));
     }
 
-    /// Publishes which of a model's actors may be asked.
+    /// Publishes which of a model's actors may be asked, version by version.
     fn reroute(&mut self, name: &ModelName) {
-        let table = self.table.load();
-        let Some(mut route) = table.model(name).map(|r| ModelRoute::clone(r)) else {
-            return;
-        };
+        let table = RoutingTable::clone(&self.table.load());
+        let routes: Vec<_> = table.versions(name).map(|r| ModelRoute::clone(r)).collect();
+        let routes = routes.into_iter().filter(|route| route.spec.is_some());
+        let table = routes.fold(table, |table, route| table.with(self.staffed(route)));
+        self.table.store(Arc::new(table));
+    }
+
+    /// The route with the actors of its version that take requests.
+    fn staffed(&self, mut route: ModelRoute) -> ModelRoute {
         let mut idle = Vec::new();
         route.actors.clear();
-        for member in self.members.values().filter(|m| m.source.name == *name) {
+        let of_version =
+            |m: &&Member| m.source.name == route.name && Some(m.source.version) == route.version;
+        for member in self.members.values().filter(of_version) {
             match self.supervisor.slot(&member.id) {
                 Some(slot) if slot.takes_requests() => route.actors.push(member.route()),
-                Some(slot) => idle.push(format!(
-                    "{} is {} {}",
-                    member.id,
-                    slot.word(),
-                    slot.last_cause
-                )),
+                Some(slot) => {
+                    idle.push(format!(
+                        "{} is {} {}",
+                        member.id,
+                        slot.word(),
+                        slot.last_cause
+                    ));
+                }
                 None => {}
             }
         }
         route.status = match route.actors.is_empty() {
             false => ModelStatus::Ready,
-            true => ModelStatus::Unavailable(format!(
-                "none of its actors takes requests: {}",
-                idle.iter()
-                    .map(|text| text.trim())
-                    .collect::<Vec<_>>()
-                    .join("; ")
-            )),
+            true => {
+                let idle: Vec<_> = idle.iter().map(|text| text.trim()).collect();
+                let told = format!("none of its actors takes requests: {}", idle.join("; "));
+                ModelStatus::Unavailable(told)
+            }
         };
-        self.publish(route);
+        route
     }
 
     fn publish(&self, route: ModelRoute) {

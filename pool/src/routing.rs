@@ -76,26 +76,56 @@ impl ModelRoute {
     }
 }
 
-/// Every model.
+/// Every model, and every version of it in service.
 #[derive(Clone, Default)]
 pub struct RoutingTable {
-    models: HashMap<ModelName, Arc<ModelRoute>>,
+    /// By descending version; never empty.
+    models: HashMap<ModelName, Vec<Arc<ModelRoute>>>,
 }
 
 impl RoutingTable {
-    /// The route of a model.
+    /// The route of a model where no version is named: its highest version that serves.
     #[must_use]
     pub fn model(&self, name: &ModelName) -> Option<&Arc<ModelRoute>> {
-        self.models.get(name)
+        let versions = self.models.get(name)?;
+        let serves = |route: &&Arc<ModelRoute>| route.status == ModelStatus::Ready;
+        versions.iter().find(serves).or(versions.first())
     }
 
-    /// All routes.
+    /// The route of one version of a model.
+    #[must_use]
+    pub fn version(&self, name: &ModelName, version: ModelVersion) -> Option<&Arc<ModelRoute>> {
+        self.versions(name)
+            .find(|route| route.version == Some(version))
+    }
+
+    /// The routes of a model's versions, the highest first.
+    pub fn versions(&self, name: &ModelName) -> impl Iterator<Item = &Arc<ModelRoute>> {
+        self.models.get(name).into_iter().flatten()
+    }
+
+    /// All routes, of all versions.
     pub fn models(&self) -> impl Iterator<Item = &Arc<ModelRoute>> {
-        self.models.values()
+        self.models.values().flatten()
     }
 
+    /// The table with this route in the place of the same version's. A route without a version
+    /// stands for a model that has none.
     pub(crate) fn with(mut self, route: ModelRoute) -> Self {
-        self.models.insert(route.name.clone(), Arc::new(route));
+        let versions = self.models.entry(route.name.clone()).or_default();
+        let stays = |other: &Arc<ModelRoute>| match route.version {
+            Some(version) => other.version.is_some_and(|other| other != version),
+            None => false,
+        };
+        versions.retain(stays);
+        versions.push(Arc::new(route));
+        versions.sort_by_key(|route| std::cmp::Reverse(route.version));
+        self
+    }
+
+    /// The table without a model.
+    pub(crate) fn without(mut self, name: &ModelName) -> Self {
+        self.models.remove(name);
         self
     }
 }

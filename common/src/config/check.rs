@@ -89,6 +89,7 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("http.header_timeout", s.http.header_timeout),
         ("http.body_timeout", s.http.body_timeout),
         ("limits.deadline", s.limits.deadline),
+        ("limits.infer_deadline", s.limits.infer_deadline),
         ("models.load_timeout", s.models.load_timeout),
         ("supervision.restart_delay", s.supervision.restart_delay),
         ("supervision.stall_after", s.supervision.stall_after),
@@ -145,6 +146,11 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
     rule(
         body.contains(&s.limits.recommend_body.0),
         "limits.recommend_body",
+        "must be 1KiB to 1GiB",
+    );
+    rule(
+        body.contains(&s.limits.infer_body.0),
+        "limits.infer_body",
         "must be 1KiB to 1GiB",
     );
 }

@@ -55,6 +55,8 @@ sections! {
     Limits {
         deadline: Span,
         recommend_body: ByteSize,
+        infer_deadline: Span,
+        infer_body: ByteSize,
         discard_body: ByteSize,
         candidates: usize,
     }
@@ -63,6 +65,9 @@ sections! {
         repository: PathBuf,
         queue: usize,
         load_timeout: Span,
+        model_control: ModelControl,
+        weight_cache: PathBuf,
+        weight_cache_size: ByteSize,
         library: PathBuf,
         dedicated_threads: usize,
         long_run: Span,
@@ -112,6 +117,16 @@ sections! {
         level: String,
         format: LogFormat,
     }
+}
+
+/// Whether models can be loaded and unloaded through the data port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelControl {
+    /// Only through the admin port.
+    None,
+    /// Through both ports.
+    Explicit,
 }
 
 /// Where a scene's candidates come from when the request names none.

@@ -42,6 +42,8 @@ pub struct Applicant<'a> {
     pub criticality: Criticality,
     /// The request's deadline.
     pub deadline: Deadline,
+    /// What requests of this kind get where they ask for nothing shorter.
+    pub configured_deadline: Duration,
 }
 
 /// What a thread knows of one model in one scene.
@@ -108,11 +110,12 @@ impl Gatekeeper {
             );
             return Err(Failure::new(ErrorCode::Overloaded, told));
         }
-        let ticket = match self
-            .breakers
-            .borrow_mut()
-            .admit(&lane.key, self.profile, now)
-        {
+        let profile = KeyProfile {
+            deadline: who.configured_deadline,
+            ..self.profile
+        };
+        let verdict = self.breakers.borrow_mut().admit(&lane.key, profile, now);
+        let ticket = match verdict {
             Admission::Allow(ticket) => ticket,
             Admission::Reject(rejection) => {
                 let told = format!("the breaker of {} is {}", lane.key, rejection.state.name());
@@ -128,7 +131,7 @@ impl Gatekeeper {
             keeper: self,
             lane,
             ticket: Some(ticket),
-            short_deadline: who.deadline.limit() < self.profile.deadline,
+            short_deadline: who.deadline.limit() < who.configured_deadline,
         })
     }
 
@@ -297,6 +300,7 @@ mod tests {
                 scene: "s",
                 criticality: Criticality::Critical,
                 deadline: Deadline::after(now, Duration::from_millis(limit_ms)),
+                configured_deadline: Duration::from_millis(800),
             };
             self.keeper.admit(&who, now)
         }

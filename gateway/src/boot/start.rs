@@ -13,6 +13,7 @@ use super::{
     Exit, Gateway,
     drain::WorkerEnd,
     listeners::{Door, listen},
+    malloc,
     running::Parts,
 };
 use crate::{
@@ -30,6 +31,7 @@ const WORKERS_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// Starts everything on the actix system of this thread; returns once all that loads is warm.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, Exit> {
+    malloc::return_large_buffers();
     let places = locate::Places::of_this_process();
     let library = OrtLibrary::load(&places.library(&settings.models.library)?).map_err(|e| {
         Exit::unavailable(format!(
@@ -49,7 +51,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
     let (directory, breaker) = breaker(&settings, &clock, &metrics);
     let shared = Arc::new(Shared {
-        pool: Pool::start(pool_options(&settings, library, &clock)).map_err(Exit::unavailable)?,
+        pool: Pool::start(pool_options(&settings, &places, library, &clock))
+            .map_err(Exit::unavailable)?,
         store: Arc::new(store),
         metrics,
         directory,
@@ -120,8 +123,16 @@ fn breaker(
     (directory, BreakerActor::new(options).start())
 }
 
-fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>) -> PoolOptions {
+fn pool_options(
+    settings: &Settings,
+    places: &locate::Places,
+    library: OrtLibrary,
+    clock: &Arc<dyn Clock>,
+) -> PoolOptions {
     let supervision = &settings.supervision;
+    let weights = places.weight_cache(&settings.models.weight_cache);
+    let loader = Loader::new(library, Arc::clone(clock))
+        .with_weight_cache(weights, settings.models.weight_cache_size.0);
     PoolOptions {
         policy: Policy {
             restart_delay: supervision.restart_delay.0,
@@ -146,7 +157,8 @@ fn pool_options(settings: &Settings, library: OrtLibrary, clock: &Arc<dyn Clock>
             interval: settings.admission.standing_interval.0,
         },
         load_timeout: settings.models.load_timeout.0,
-        loader: Loader::new(library, Arc::clone(clock)),
+        repository: places.repository(&settings.models.repository),
+        loader,
         clock: Arc::clone(clock),
     }
 }

@@ -1,6 +1,6 @@
 //! JSON over HTTP.
 
-mod fallback;
+pub(super) mod fallback;
 mod health;
 mod recommend;
 

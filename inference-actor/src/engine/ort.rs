@@ -5,13 +5,17 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
 use ort::{
     ErrorCode,
+    ep::CPU,
     session::{RunOptions, Session, SessionInputValue, builder::GraphOptimizationLevel},
     value::{
         DynValue, Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType,
     },
 };
 
-use super::library::{OrtLibrary, first_line};
+use super::{
+    library::{OrtLibrary, first_line},
+    strings,
+};
 use crate::{
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
@@ -39,6 +43,9 @@ pub struct OrtSettings {
     pub path: PathBuf,
     /// Graph rewriting.
     pub optimization: OptimizationLevel,
+    /// Whether the session keeps the memory of its runs for the next ones. It saves about 5 µs a
+    /// run, and keeps the memory of its largest run for as long as it lives.
+    pub arena: bool,
 }
 
 /// A session of ONNX Runtime: one intra-op thread, no spinning; parallelism is by actors.
@@ -96,6 +103,7 @@ fn session(library: &OrtLibrary, settings: &OrtSettings) -> ort::Result<Session>
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
         .with_optimization_level(level)?
+        .with_execution_providers([CPU::default().with_arena_allocator(settings.arena).build()])?
         .commit_from_file(&settings.path)
 }
 
@@ -216,12 +224,7 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
     let bytes = match view.data {
         DataView::Fixed(bytes) => bytes,
         DataView::Strings(strings) => {
-            let text = |s: &Vec<u8>| {
-                String::from_utf8(s.clone()).map_err(|e| ort::Error::new(e.to_string()))
-            };
-            let texts: Vec<String> = strings.iter().map(text).collect::<Result<_, _>>()?;
-            let array = (view.shape.dims(), texts.as_slice());
-            return Ok(ort::value::Tensor::from_string_array(array)?.into());
+            return Ok(strings::into_engine(view.shape.dims(), strings)?.into());
         }
     };
     let shape = &view.shape;
@@ -266,7 +269,7 @@ fn tensor(value: &DynValue) -> ort::Result<Tensor> {
         let bytes = common::tensor::AlignedBytes::copy_of::<u8>(bytemuck::cast_slice(elements));
         Tensor::from_bytes(dtype, sizes(shape), bytes).map_err(own)
     }
-    let ValueType::Tensor { ty, .. } = value.dtype() else {
+    let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
         return Err(ort::Error::new("an output is not a dense tensor"));
     };
     match ty {
@@ -283,8 +286,7 @@ fn tensor(value: &DynValue) -> ort::Result<Tensor> {
         TensorElementType::Float32 => copy::<f32>(value),
         TensorElementType::Float64 => copy::<f64>(value),
         TensorElementType::String => {
-            let (shape, strings) = value.try_extract_strings()?;
-            let strings = strings.into_iter().map(String::into_bytes).collect();
+            let strings = strings::out_of_engine(value)?;
             Tensor::from_strings(sizes(shape), strings).map_err(own)
         }
         other => Err(ort::Error::new(format!(

@@ -30,7 +30,7 @@ impl PoolActor {
         ModelOutcome { model, failure }
     }
 
-    fn put_in_service(&mut self, source: &ModelSource, in_service: InService) {
+    pub(super) fn put_in_service(&mut self, source: &ModelSource, in_service: InService) {
         let name = &source.name;
         let InService {
             spec,
@@ -43,14 +43,14 @@ impl PoolActor {
             self.supervisor.add(member.id.clone());
             self.members.insert(member.id.clone(), member);
         }
-        self.publish(ModelRoute {
+        let route = self.staffed(ModelRoute {
             name: name.clone(),
             version: Some(source.version),
             spec: Some(spec),
             actors: Vec::new(),
             status: ModelStatus::Ready,
         });
-        self.reroute(name);
+        self.publish(route);
     }
 
     /// The regular look at what only time shows.
@@ -144,7 +144,7 @@ impl PoolActor {
     }
 
     /// Takes an actor out for good; it answers what it holds first, and ends with its last address.
-    fn retire(&mut self, id: &ActorId, ctx: &mut Context<Self>) {
+    pub(super) fn retire(&mut self, id: &ActorId, ctx: &mut Context<Self>) {
         self.supervisor.remove(id);
         if let Some(member) = self.members.remove(id) {
             let addr = member.addr.clone();

@@ -49,7 +49,7 @@ pub struct ModelSource {
 /// What a repository holds: the version to serve of each model, and what cannot be served.
 #[derive(Debug, Default)]
 pub struct Repository {
-    /// The highest version of each model.
+    /// The versions to serve: the highest of each model, unless its manifest says otherwise.
     pub models: Vec<ModelSource>,
     /// Models that cannot be served, with the reason.
     pub unusable: Vec<(ModelName, String)>,
@@ -87,14 +87,21 @@ impl Repository {
             Ok(name) => name,
             Err(error) => return self.ignored.push((folder, format!("{error}"))),
         };
-        match source(&name, &folder) {
-            Ok(source) => self.models.push(source),
+        match sources(&name, &folder) {
+            Ok(sources) => self.models.extend(sources),
             Err(reason) => self.unusable.push((name, reason)),
         }
     }
+
+    /// The versions to serve of one model as its folder is now, or why there are none; nothing
+    /// where the repository has no such folder.
+    pub(crate) fn find(root: &Path, name: &ModelName) -> Option<Result<Vec<ModelSource>, String>> {
+        let folder = root.join(name.as_str());
+        folder.is_dir().then(|| sources(name, &folder))
+    }
 }
 
-fn source(name: &ModelName, folder: &Path) -> Result<ModelSource, String> {
+fn sources(name: &ModelName, folder: &Path) -> Result<Vec<ModelSource>, String> {
     let manifest = Manifest::read(folder).map_err(|e: ManifestError| e.to_string())?;
     let subfolders =
         subfolders(folder).map_err(|e| format!("{} cannot be read: {e}", folder.display()))?;
@@ -106,16 +113,27 @@ fn source(name: &ModelName, folder: &Path) -> Result<ModelSource, String> {
         })
         .collect();
     versions.sort_unstable();
-    let (version, folder) = versions
-        .pop()
-        .ok_or_else(|| format!("{} has no version folder such as 1/", folder.display()))?;
-    Ok(ModelSource {
+    if versions.is_empty() {
+        return Err(format!(
+            "{} has no version folder such as 1/",
+            folder.display()
+        ));
+    }
+    let manifest = Arc::new(manifest);
+    let chosen = manifest.versions.choose(versions).map_err(|missing| {
+        format!(
+            "{} has no folder for version {missing}, which its model.toml asks for",
+            folder.display()
+        )
+    })?;
+    let source = |(version, folder)| ModelSource {
         name: name.clone(),
         version,
         folder,
-        manifest: Arc::new(manifest),
+        manifest: Arc::clone(&manifest),
         drill_runs: Arc::default(),
-    })
+    };
+    Ok(chosen.into_iter().map(source).collect())
 }
 
 /// The folders inside a folder, by name; hidden ones are not looked at.
@@ -156,6 +174,23 @@ mod tests {
             .map(|m| (m.name.as_str(), m.version.get()))
             .collect();
         assert_eq!(served, [("m", 10)]);
+    }
+
+    #[test]
+    fn a_manifest_may_ask_for_other_versions() {
+        let root = tree(&["a/1", "a/2", "b/1", "b/2", "b/3", "c/1"]);
+        for (model, versions) in [("a", "\"all\""), ("b", "[1, 3]"), ("c", "[2]")] {
+            let text = format!("versions = {versions}\n");
+            std::fs::write(root.path().join(model).join("model.toml"), text).unwrap();
+        }
+        let found = Repository::scan(root.path()).unwrap();
+        let served: Vec<_> = found
+            .models
+            .iter()
+            .map(|m| (m.name.as_str(), m.version.get()))
+            .collect();
+        assert_eq!(served, [("a", 1), ("a", 2), ("b", 1), ("b", 3)]);
+        assert!(found.unusable[0].1.contains("version 2"));
     }
 
     #[test]

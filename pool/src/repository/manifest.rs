@@ -1,10 +1,13 @@
 //! `model.toml`: what the graph itself cannot say of a model.
 
+mod batching;
+mod inputs;
+mod versions;
+
 use std::{
     collections::BTreeMap,
     io,
     num::NonZeroUsize,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,6 +18,13 @@ use inference_actor::{
     OutputRole, OutputSpec, Role,
 };
 use serde::Deserialize;
+
+use self::{inputs::Input, versions::Versions};
+
+/// More sessions of one model than any machine has use for.
+const MOST_INSTANCES: usize = 256;
+/// More rows of one run than fit any latency.
+const MOST_BATCH: usize = 1 << 20;
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,33 +74,10 @@ struct Batching {
     row_budget: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum InputRole {
-    Request,
-    Candidate,
-    RowIndex,
-}
-
-/// A bound for all elements, or one for each column of the last dimension.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-enum Bounds {
-    All(i64),
-    Columns(Vec<i64>),
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Input {
-    role: InputRole,
-    #[serde(default)]
-    features: Vec<String>,
-    min: Option<Bounds>,
-    max: Option<Bounds>,
-    /// The drill engine has no graph to read these from.
-    dtype: Option<DType>,
-    shape: Option<Vec<i64>>,
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WarmUp {
+    runs: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -135,7 +122,10 @@ pub struct Manifest {
     /// Actors of a dedicated model; chosen by the pool where it is not said.
     pub(crate) instances: Option<NonZeroUsize>,
     pub(crate) optimization: OptimizationLevel,
+    pub(crate) versions: Versions,
+    max_batch_size: Option<usize>,
     batching: Batching,
+    warm_up: WarmUp,
     inputs: BTreeMap<String, Input>,
     outputs: BTreeMap<String, OutputEntry>,
     vocabulary: BTreeMap<String, Vec<String>>,
@@ -158,16 +148,50 @@ impl Manifest {
             }
             Err(source) => return Err(ManifestError::Unreadable { path, source }),
         };
+        let wrong = |line, reason| ManifestError::Wrong {
+            path: path.clone(),
+            line,
+            reason,
+        };
         let manifest: Self = toml::from_str(&text).map_err(|e| {
             let start = e.span().map_or(0, |span| span.start);
             let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
-            ManifestError::Wrong {
-                path: path.clone(),
-                line,
-                reason: e.message().trim().replace('\n', ", "),
-            }
+            wrong(line, e.message().trim().replace('\n', ", "))
         })?;
+        if let Some((key, reason)) = manifest.out_of_range() {
+            let line = text
+                .lines()
+                .position(|line| line.trim_start().starts_with(key));
+            return Err(wrong(
+                line.map_or(1, |line| line + 1),
+                format!("{key} {reason}"),
+            ));
+        }
         Ok(Self { path, ..manifest })
+    }
+
+    /// A key whose value can be seen to be wrong without the graph, and how to mend it.
+    fn out_of_range(&self) -> Option<(&'static str, String)> {
+        let outside = |value: Option<usize>, most: usize| {
+            value.is_some_and(|value| !(1..=most).contains(&value))
+        };
+        if outside(self.instances.map(NonZeroUsize::get), MOST_INSTANCES) {
+            return Some(("instances", format!("must be 1 to {MOST_INSTANCES}")));
+        }
+        if outside(self.max_batch_size, MOST_BATCH) {
+            return Some(("max_batch_size", format!("must be 1 to {MOST_BATCH}")));
+        }
+        if outside(self.batching.row_budget, MOST_BATCH) {
+            return Some(("row_budget", format!("must be 1 to {MOST_BATCH}")));
+        }
+        if self.max_batch_size.is_some() && self.batching.row_budget.is_some() {
+            let reason = "and batching.row_budget say the same twice; keep one";
+            return Some(("max_batch_size", reason.into()));
+        }
+        if self.warm_up.runs.is_some_and(|runs| runs > 100) {
+            return Some(("runs", "must be 0 to 100".into()));
+        }
+        None
     }
 
     /// How the drill engine is to behave.
@@ -200,9 +224,8 @@ impl Manifest {
     ) -> Result<ModelSpec, LoadError> {
         self.known("input", self.inputs.keys(), &inputs)?;
         self.known("output", self.outputs.keys(), &outputs)?;
+        let empty = ModelSpec::empty(name.clone(), version);
         let spec = ModelSpec {
-            name: name.clone(),
-            version,
             business_code: self
                 .business_code
                 .clone()
@@ -212,10 +235,13 @@ impl Manifest {
                 .map(|i| self.input(i))
                 .collect::<Result<_, _>>()?,
             outputs: outputs.into_iter().map(|o| self.output(o)).collect(),
-            row_budget: self.batching.row_budget,
+            row_budget: self.batching.row_budget.or(self.max_batch_size),
             vocabulary: self.vocabulary.clone().into_iter().collect(),
+            max_batch_size: self.max_batch_size,
+            warm_up_runs: self.warm_up.runs.unwrap_or(empty.warm_up_runs),
+            ..empty
         };
-        self.consistent(&spec)?;
+        batching::check(&spec).map_err(|reason| self.wrong(reason))?;
         Ok(spec)
     }
 
@@ -247,68 +273,21 @@ impl Manifest {
     }
 
     fn input(&self, declared: Declared) -> Result<InputSpec, LoadError> {
-        let Declared { name, dtype, dims } = declared;
-        let entry = self.inputs.get(&name);
-        let role = match entry.map(|e| e.role) {
+        // Triton's batching: every input and output has the batch for its first dimension.
+        let role = match self.max_batch_size {
+            Some(_) => Role::Candidate,
             None => Role::Whole,
-            Some(InputRole::Request) => Role::Request,
-            Some(InputRole::Candidate) => Role::Candidate,
-            Some(InputRole::RowIndex) => Role::RowIndex,
         };
-        if role == Role::RowIndex && !matches!(dtype, DType::Int32 | DType::Int64) {
-            return Err(self.wrong(format!(
-                "row index `{name}` is {dtype}; it must be INT32 or INT64"
-            )));
-        }
-        let ranges = match entry {
-            Some(entry) => self.ranges(&name, entry, &dims)?,
-            None => Vec::new(),
-        };
-        let features = entry.map(|e| e.features.clone()).unwrap_or_default();
-        Ok(InputSpec {
-            name,
-            dtype,
-            dims,
-            role,
-            ranges,
-            features,
-        })
-    }
-
-    fn ranges(
-        &self,
-        name: &str,
-        entry: &Input,
-        dims: &[Dim],
-    ) -> Result<Vec<RangeInclusive<i64>>, LoadError> {
-        let columns = match (&entry.min, &entry.max) {
-            (None, None) => return Ok(Vec::new()),
-            (Some(Bounds::Columns(bounds)), _) | (_, Some(Bounds::Columns(bounds))) => bounds.len(),
-            _ => 1,
-        };
-        let each = |bounds: &Option<Bounds>, open: i64| match bounds {
-            None => vec![open; columns],
-            Some(Bounds::All(bound)) => vec![*bound; columns],
-            Some(Bounds::Columns(bounds)) => bounds.clone(),
-        };
-        let (min, max) = (each(&entry.min, i64::MIN), each(&entry.max, i64::MAX));
-        let fits = columns == 1 || dims.last() == Some(&Dim::Fixed(columns));
-        if min.len() != max.len() || !fits || min.iter().zip(&max).any(|(min, max)| min > max) {
-            let reason = format!(
-                "min and max of input `{name}` need one value, or one for each column, min <= max"
-            );
-            return Err(self.wrong(reason));
-        }
-        Ok(min
-            .into_iter()
-            .zip(max)
-            .map(|(min, max)| min..=max)
-            .collect())
+        let entry = self.inputs.get(&declared.name).cloned().unwrap_or_default();
+        entry
+            .complete(declared, role)
+            .map_err(|reason| self.wrong(reason))
     }
 
     fn output(&self, declared: Declared) -> OutputSpec {
         let Declared { name, dtype, dims } = declared;
         let role = match self.outputs.get(&name).map(|o| o.role) {
+            None if self.max_batch_size.is_some() => OutputRole::Candidate,
             None => OutputRole::Whole,
             Some(Output::Score) => OutputRole::Score,
             Some(Output::Candidate) => OutputRole::Candidate,
@@ -319,42 +298,6 @@ impl Manifest {
             dtype,
             dims,
             role,
-        }
-    }
-
-    fn consistent(&self, spec: &ModelSpec) -> Result<(), LoadError> {
-        let Some(budget) = spec.row_budget else {
-            return Ok(());
-        };
-        let whole = spec.inputs.iter().find(|i| i.role == Role::Whole);
-        let open = spec.outputs.iter().find(|o| o.role == OutputRole::Whole);
-        let indexed = spec.inputs.iter().any(|i| i.role == Role::RowIndex);
-        let requests = spec.inputs.iter().any(|i| i.role == Role::Request);
-        let fixed = spec
-            .inputs
-            .iter()
-            .find(|i| i.fixed_dim(0).is_some() || i.dims.is_empty());
-        if budget == 0 {
-            Err(self.wrong("batching.row_budget must be at least 1".into()))
-        } else if let Some(input) = whole {
-            Err(self.wrong(format!(
-                "batching needs a role for every input; `{}` has none",
-                input.name
-            )))
-        } else if let Some(output) = open {
-            Err(self.wrong(format!(
-                "batching needs a role for every output; `{}` has none",
-                output.name
-            )))
-        } else if requests && !indexed {
-            Err(self.wrong("batching per-request inputs needs an input of role row_index".into()))
-        } else if let Some(input) = fixed {
-            Err(self.wrong(format!(
-                "batching needs a dynamic first dimension; that of `{}` is fixed",
-                input.name
-            )))
-        } else {
-            Ok(())
         }
     }
 
@@ -426,6 +369,34 @@ mod tests {
         );
         assert!(wrong("[batching]\nrows = 3\n").contains("model.toml:2: unknown field `rows`"));
         assert!(wrong("[inputs.x]\nrole = \"user\"").contains("model.toml:2"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_shown_with_their_line() {
+        let wrong = |text: &str| manifest(text).unwrap_err().to_string();
+        assert!(wrong("\ninstances = 0\n").contains("model.toml:2: "));
+        assert!(wrong("versions = \"newest\"").contains("model.toml:1: expected \"latest\""));
+        assert!(wrong("max_batch_size = 4\n[batching]\nrow_budget = 4\n").contains("keep one"));
+    }
+
+    #[test]
+    fn max_batch_size_makes_every_input_and_output_part_of_the_batch() {
+        let spec = complete("max_batch_size = 8\n").unwrap();
+        assert_eq!((spec.row_budget, spec.max_batch_size), (Some(8), Some(8)));
+        assert!(spec.inputs.iter().all(|i| i.role == Role::Candidate));
+        assert!(spec.outputs.iter().all(|o| o.role == OutputRole::Candidate));
+    }
+
+    #[test]
+    fn limits_and_warm_up_of_an_input_are_read() {
+        let spec =
+            complete("[inputs.ids]\nmax_shape = [64]\nwarm_up = { shape = [8], value = 1 }\n");
+        let ids = &spec.unwrap().inputs[0];
+        assert_eq!(ids.most_dims, [Some(64)]);
+        assert_eq!(ids.warm_up.as_ref().unwrap().shape, Some(vec![8]));
+        let reason = |text: &str| complete(text).unwrap_err().to_string();
+        assert!(reason("[inputs.ids]\nmax_shape = [64, 2]\n").contains("needs 1 sizes"));
+        assert!(reason("[inputs.ids]\nwarm_up = { shape = [] }\n").contains("does not fit"));
     }
 
     #[test]

@@ -16,11 +16,17 @@ pub(super) async fn not_found(request: HttpRequest, front: Data<Rc<Front>>) -> H
     )
 }
 
-pub(super) async fn only_post(request: HttpRequest, front: Data<Rc<Front>>) -> HttpResponse {
+pub(in crate::protocols) async fn only_post(
+    request: HttpRequest,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
     wrong_method(&request, &front, "POST")
 }
 
-pub(super) async fn only_get(request: HttpRequest, front: Data<Rc<Front>>) -> HttpResponse {
+pub(in crate::protocols) async fn only_get(
+    request: HttpRequest,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
     wrong_method(&request, &front, "GET")
 }
 

@@ -1,0 +1,95 @@
+//! Open Inference Protocol v2 over REST, with the binary tensor data extension and those of
+//! Triton's extensions that its clients ask for: model configuration, statistics, repository.
+//!
+//! ```text
+//!  body ─► coding ─► request (json, numbers, binary) ─► validate ─► actor ─► answer ─► coding
+//! ```
+//!
+//! Serves any model of the repository by its own inputs and outputs. Never knows: users, items,
+//! scenes.
+
+mod answer;
+mod binary;
+mod body;
+mod coding;
+mod config;
+mod control;
+mod float16;
+mod infer;
+mod json;
+mod metadata;
+mod numbers;
+mod offload;
+mod request;
+mod stats;
+mod target;
+
+use actix_web::{Route, web};
+
+pub use self::control::configure_admin;
+use super::rest::fallback::{only_get, only_post};
+
+/// The paths of the data port.
+pub fn configure(config: &mut web::ServiceConfig) {
+    get(config, "/v2", web::get().to(metadata::server));
+    // Before the models, one of which could else be called `stats`.
+    get(config, "/v2/models/stats", web::get().to(stats::of_all));
+    for model in [
+        "/v2/models/{model}",
+        "/v2/models/{model}/versions/{version}",
+    ] {
+        get(config, model, web::get().to(metadata::model));
+        get(
+            config,
+            &format!("{model}/ready"),
+            web::get().to(metadata::ready),
+        );
+        get(
+            config,
+            &format!("{model}/config"),
+            web::get().to(config::show),
+        );
+        get(
+            config,
+            &format!("{model}/stats"),
+            web::get().to(stats::of_model),
+        );
+        post(
+            config,
+            &format!("{model}/infer"),
+            web::post().to(infer::infer),
+        );
+    }
+    post(
+        config,
+        "/v2/repository/index",
+        web::post().to(control::index),
+    );
+    let change = "/v2/repository/models/{model}";
+    post(
+        config,
+        &format!("{change}/load"),
+        web::post().to(control::load),
+    );
+    post(
+        config,
+        &format!("{change}/unload"),
+        web::post().to(control::unload),
+    );
+}
+
+fn get(config: &mut web::ServiceConfig, path: &str, route: Route) {
+    config.service(
+        web::resource(path)
+            .route(route)
+            .default_service(web::to(only_get)),
+    );
+}
+
+fn post(config: &mut web::ServiceConfig, path: &str, route: Route) {
+    config.service(
+        web::resource(path)
+            .route(route)
+            .default_service(web::to(only_post)),
+    );
+}

@@ -1,0 +1,220 @@
+//! The repository from outside: what it holds, and loading and unloading a model.
+//!
+//! Loading and unloading always work on the admin port. On the data port they answer 403 unless the
+//! configuration opens them.
+
+use std::rc::Rc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{self, Data, Payload},
+};
+use common::{ByteSize, ErrorCode, ModelName, config::ModelControl};
+use pool::{ChangeError, ModelStatus, Pool};
+use serde::Serialize;
+
+use super::{json::Cursor, metadata, target};
+use crate::{
+    admin::State,
+    admission::{BodyLimits, read_body},
+    failure::Failure,
+    front::{Front, Shared},
+    respond,
+};
+
+/// Larger bodies hold nothing that these paths read.
+const MOST_BODY: ByteSize = ByteSize(64 << 10);
+
+/// A change of the repository.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Load,
+    Unload,
+}
+
+/// The paths of the admin port.
+pub fn configure_admin(config: &mut web::ServiceConfig) {
+    let change = "/v2/repository/models/{model}";
+    config
+        .service(web::resource("/v2/repository/index").route(web::post().to(admin_index)))
+        .service(web::resource(format!("{change}/load")).route(web::post().to(admin_load)))
+        .service(web::resource(format!("{change}/unload")).route(web::post().to(admin_unload)));
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: ModelName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    state: &'static str,
+    reason: String,
+}
+
+/// `POST /v2/repository/index`.
+pub(super) async fn index(
+    request: HttpRequest,
+    payload: Payload,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
+    match listed(&request, payload, front.shared()).await {
+        Ok(entries) => HttpResponse::Ok().json(entries),
+        Err(failure) => metadata::failed(&front, &request, &failure),
+    }
+}
+
+async fn admin_index(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    match listed(&request, payload, &state.shared).await {
+        Ok(entries) => HttpResponse::Ok().json(entries),
+        Err(failure) => respond::failed(&failure, ""),
+    }
+}
+
+async fn listed(
+    request: &HttpRequest,
+    payload: Payload,
+    shared: &Shared,
+) -> Result<Vec<Entry>, Failure> {
+    let body = body(request, payload, shared).await?;
+    let mut ready_only = false;
+    if !body.trim().is_empty() {
+        let mut cursor = Cursor::new(&body);
+        cursor.object(|cursor, key| match key {
+            "ready" => {
+                ready_only = cursor.boolean()?;
+                Ok(())
+            }
+            _ => cursor.skip(),
+        })?;
+        cursor.end()?;
+    }
+    let table = shared.pool.table();
+    let entry = |route: &std::sync::Arc<pool::ModelRoute>| {
+        let (state, reason) = match &route.status {
+            ModelStatus::Ready => ("READY", String::new()),
+            ModelStatus::Unavailable(reason) => ("UNAVAILABLE", reason.clone()),
+        };
+        Entry {
+            name: route.name.clone(),
+            version: route.version.map(|v| v.to_string()),
+            state,
+            reason,
+        }
+    };
+    let mut entries: Vec<_> = table.models().map(entry).collect();
+    entries.retain(|entry| !ready_only || entry.state == "READY");
+    entries.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    Ok(entries)
+}
+
+/// `POST /v2/repository/models/M/load` on the data port.
+pub(super) async fn load(
+    request: HttpRequest,
+    payload: Payload,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
+    on_data_port(request, payload, front, Change::Load).await
+}
+
+/// `POST /v2/repository/models/M/unload` on the data port.
+pub(super) async fn unload(
+    request: HttpRequest,
+    payload: Payload,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
+    on_data_port(request, payload, front, Change::Unload).await
+}
+
+async fn on_data_port(
+    request: HttpRequest,
+    payload: Payload,
+    front: Data<Rc<Front>>,
+    change: Change,
+) -> HttpResponse {
+    let shared = front.shared();
+    let done = match shared.settings.models.model_control {
+        ModelControl::Explicit => apply(&request, payload, shared, change).await,
+        ModelControl::None => Err(Failure::new(
+            ErrorCode::Forbidden,
+            "models are loaded and unloaded on the admin port; models.model_control = \"explicit\" opens it here",
+        )),
+    };
+    match done {
+        Ok(()) => HttpResponse::Ok().finish(),
+        Err(failure) => metadata::failed(&front, &request, &failure),
+    }
+}
+
+async fn admin_load(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    on_admin_port(&request, payload, &state, Change::Load).await
+}
+
+async fn admin_unload(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    on_admin_port(&request, payload, &state, Change::Unload).await
+}
+
+async fn on_admin_port(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+    change: Change,
+) -> HttpResponse {
+    match apply(request, payload, &state.shared, change).await {
+        Ok(()) => HttpResponse::Ok().finish(),
+        Err(failure) => respond::failed(&failure, ""),
+    }
+}
+
+async fn apply(
+    request: &HttpRequest,
+    payload: Payload,
+    shared: &Shared,
+    change: Change,
+) -> Result<(), Failure> {
+    let name = target::name(request.match_info().get("model").unwrap_or_default())?;
+    no_overrides(&body(request, payload, shared).await?)?;
+    let pool: &Pool = &shared.pool;
+    let done = match change {
+        Change::Load => pool.load_model(name.clone()).await,
+        Change::Unload => pool.unload_model(name.clone()).await,
+    };
+    tracing::info!(model = %name, ?change, ok = done.is_ok(), "the repository was changed from outside");
+    done.map_err(|error| {
+        let code = match &error {
+            ChangeError::Unknown(_) => ErrorCode::UnknownModel,
+            ChangeError::Busy(_) => ErrorCode::Conflict,
+            ChangeError::Failed { .. } => ErrorCode::Invalid,
+            ChangeError::Stopping => ErrorCode::Draining,
+        };
+        Failure::new(code, error.to_string())
+    })
+}
+
+/// Triton lets a load bring its own configuration and files; a model here is what its folder holds.
+fn no_overrides(body: &str) -> Result<(), Failure> {
+    if body.trim().is_empty() {
+        return Ok(());
+    }
+    let mut cursor = Cursor::new(body);
+    cursor.object(|cursor, key| match key {
+        "parameters" => cursor.object(|cursor, key| match key {
+            "unload_dependents" => cursor.skip(),
+            _ => Err(cursor.wrong("a load takes no parameters; change the model's folder instead")),
+        }),
+        _ => cursor.skip(),
+    })?;
+    cursor.end()
+}
+
+async fn body(
+    request: &HttpRequest,
+    mut payload: Payload,
+    shared: &Shared,
+) -> Result<String, Failure> {
+    let limits = BodyLimits {
+        most: MOST_BODY,
+        discard: shared.settings.limits.discard_body,
+        time: shared.settings.http.body_timeout.0,
+    };
+    let body = read_body(request, &mut payload, limits).await?;
+    String::from_utf8(body.into()).map_err(|_| Failure::invalid("the JSON is not UTF-8"))
+}

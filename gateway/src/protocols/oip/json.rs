@@ -1,0 +1,377 @@
+//! A scanner over JSON text: no tree is built, values are read where they are needed.
+//!
+//! Takes `NaN`, `Infinity` and `-Infinity` for numbers, which tensors hold and JSON proper lacks.
+
+use std::borrow::Cow;
+
+use crate::failure::Failure;
+
+/// Deeper nesting than any request means; bounds the recursion.
+const MOST_DEPTH: usize = 64;
+
+/// A place in a JSON text that was checked to be UTF-8.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the start of a text.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            at: 0,
+        }
+    }
+
+    /// How many bytes are left: no more values than that can follow.
+    pub(super) fn left(&self) -> usize {
+        self.text.len() - self.at
+    }
+
+    /// A failure at this place.
+    pub(super) fn wrong(&self, what: impl std::fmt::Display) -> Failure {
+        Failure::invalid(format!("the JSON is wrong at byte {}: {what}", self.at))
+    }
+
+    /// The next byte that is no white space, without taking it.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.text.get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(*byte),
+            }
+        }
+    }
+
+    /// Takes `byte` if it is next.
+    #[inline]
+    pub(super) fn takes(&mut self, byte: u8) -> bool {
+        let next = self.peek() == Some(byte);
+        self.at += usize::from(next);
+        next
+    }
+
+    /// Takes `byte`, which must be next.
+    #[inline]
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Failure> {
+        if self.takes(byte) {
+            return Ok(());
+        }
+        Err(self.wrong(format_args!("expected `{}`", char::from(byte))))
+    }
+
+    /// Nothing but white space may follow.
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.wrong("something follows the end of the value")),
+        }
+    }
+
+    /// Reads an object, handing each key to `field`, which reads the value.
+    pub(super) fn object(
+        &mut self,
+        mut field: impl FnMut(&mut Self, &str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.expect(b'{')?;
+        if self.takes(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = self.string()?;
+            self.expect(b':')?;
+            field(self, &key)?;
+            if !self.takes(b',') {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    /// Reads an array, calling `element` to read each value.
+    pub(super) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.expect(b'[')?;
+        if self.takes(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if !self.takes(b',') {
+                return self.expect(b']');
+            }
+        }
+    }
+
+    /// Reads a string.
+    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Failure> {
+        if !self.takes(b'"') {
+            return Err(self.wrong("expected a string"));
+        }
+        let start = self.at;
+        while let Some(byte) = self.text.get(self.at) {
+            match byte {
+                b'"' => {
+                    let plain = self.utf8(start..self.at)?;
+                    self.at += 1;
+                    return Ok(Cow::Borrowed(plain));
+                }
+                b'\\' => return self.escaped(start).map(Cow::Owned),
+                0..0x20 => return Err(self.wrong("a control character inside a string")),
+                _ => self.at += 1,
+            }
+        }
+        Err(self.wrong("a string is not closed"))
+    }
+
+    /// The rest of a string that began at `start` and holds escapes.
+    fn escaped(&mut self, start: usize) -> Result<String, Failure> {
+        let mut string = self.utf8(start..self.at)?.to_owned();
+        loop {
+            let begin = self.at;
+            let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let plain = self.text[begin..].iter().position(stops);
+            self.at += plain.ok_or_else(|| self.wrong("a string is not closed"))?;
+            string.push_str(self.utf8(begin..self.at)?);
+            match self.text[self.at] {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(string);
+                }
+                b'\\' => {
+                    self.at += 1;
+                    string.push(self.escape()?);
+                }
+                _ => return Err(self.wrong("a control character inside a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Failure> {
+        let byte = self.text.get(self.at).copied();
+        self.at += 1;
+        Ok(match byte {
+            Some(plain @ (b'"' | b'\\' | b'/')) => char::from(plain),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                let first = self.hex4()?;
+                let code = match first {
+                    0xd800..0xdc00 if self.text[self.at..].starts_with(b"\\u") => {
+                        self.at += 2;
+                        let second = self.hex4()?;
+                        if !(0xdc00..0xe000).contains(&second) {
+                            return Err(self.wrong("half of a surrogate pair"));
+                        }
+                        0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                    }
+                    other => other,
+                };
+                char::from_u32(code).ok_or_else(|| self.wrong("half of a surrogate pair"))?
+            }
+            _ => return Err(self.wrong("no such escape")),
+        })
+    }
+
+    fn hex4(&mut self) -> Result<u32, Failure> {
+        let digits = self.text.get(self.at..self.at + 4);
+        let text = digits
+            .filter(|d| d.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|d| std::str::from_utf8(d).ok());
+        let code = text.and_then(|t| u32::from_str_radix(t, 16).ok());
+        self.at += 4;
+        code.ok_or_else(|| self.wrong("expected four hexadecimal digits"))
+    }
+
+    fn utf8(&self, range: std::ops::Range<usize>) -> Result<&'a str, Failure> {
+        // The whole text is UTF-8 and quotes never stand inside a character.
+        std::str::from_utf8(&self.text[range]).map_err(|_| self.wrong("not UTF-8"))
+    }
+
+    /// Takes a word such as `true`, if it is next.
+    #[inline]
+    pub(super) fn takes_word(&mut self, word: &str) -> bool {
+        self.peek();
+        let rest = &self.text[self.at..];
+        let ends = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
+        let next = rest.starts_with(word.as_bytes()) && ends(rest.get(word.len()));
+        if next {
+            self.at += word.len();
+        }
+        next
+    }
+
+    /// Takes the characters of a number by JSON's grammar; the text of one that is a plain integer
+    /// has no `.` and no exponent.
+    #[inline]
+    pub(super) fn number(&mut self) -> Result<&'a [u8], Failure> {
+        self.peek();
+        let start = self.at;
+        let rest = &self.text[start..];
+        let digits = |from: usize| {
+            let count = rest[from..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count();
+            from + count
+        };
+        let sign = usize::from(rest.first() == Some(&b'-'));
+        let mut end = digits(sign);
+        let leading_zero = end > sign + 1 && rest[sign] == b'0';
+        let mut whole = end > sign && !leading_zero;
+        if whole && rest.get(end) == Some(&b'.') {
+            let fraction = digits(end + 1);
+            whole = fraction > end + 1;
+            end = fraction;
+        }
+        if whole && matches!(rest.get(end), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(rest.get(end + 1), Some(b'+' | b'-')));
+            let exponent = digits(end + 1 + sign);
+            whole = exponent > end + 1 + sign;
+            end = exponent;
+        }
+        if !whole {
+            return Err(self.wrong("expected a number"));
+        }
+        self.at = start + end;
+        Ok(&rest[..end])
+    }
+
+    /// Reads `true` or `false`.
+    pub(super) fn boolean(&mut self) -> Result<bool, Failure> {
+        if self.takes_word("true") {
+            return Ok(true);
+        }
+        if self.takes_word("false") {
+            return Ok(false);
+        }
+        Err(self.wrong("expected true or false"))
+    }
+
+    /// Reads a number that counts something.
+    pub(super) fn size(&mut self) -> Result<usize, Failure> {
+        let at = self.clone();
+        let text = self.number()?;
+        let parsed = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
+        parsed.ok_or_else(|| at.wrong("expected an integer of at least 0 that fits 64 bits"))
+    }
+
+    /// Passes over any value.
+    pub(super) fn skip(&mut self) -> Result<(), Failure> {
+        self.skip_at(0)
+    }
+
+    fn skip_at(&mut self, depth: usize) -> Result<(), Failure> {
+        if depth > MOST_DEPTH {
+            return Err(self.wrong(format_args!(
+                "values are nested more than {MOST_DEPTH} deep"
+            )));
+        }
+        match self.peek() {
+            Some(b'{') => self.object(|inside, _| inside.skip_at(depth + 1)),
+            Some(b'[') => self.array(|inside| inside.skip_at(depth + 1)),
+            Some(b'"') => self.string().map(drop),
+            _ if ["null", "true", "false", "NaN", "Infinity", "-Infinity"]
+                .into_iter()
+                .any(|word| self.takes_word(word)) =>
+            {
+                Ok(())
+            }
+            Some(_) => self.number().map(drop),
+            None => Err(self.wrong("it ends too early")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn strings_are_read_with_their_escapes() {
+        let read = |text: &str| Cursor::new(text).string().map(Cow::into_owned);
+        assert_eq!(read(r#" "plain ü" "#).unwrap(), "plain ü");
+        assert_eq!(
+            read(r#""a\n\u0000\u00e9\ud83d\ude00\/""#).unwrap(),
+            "a\n\0é😀/"
+        );
+        for bad in [
+            r#""open"#,
+            r#""\ud800x""#,
+            r#""\udc00""#,
+            r#""\x""#,
+            "\"\u{1}\"",
+            r#""\u12"#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_follow_the_grammar() {
+        for good in ["0", "-0", "10", "1.5", "-1e5", "1E+05", "2.5e-3"] {
+            assert_eq!(Cursor::new(good).number().unwrap(), good.as_bytes());
+        }
+        for bad in ["", "-", "01", "1.", ".5", "1e", "+1", "x", "--1"] {
+            assert!(Cursor::new(bad).number().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = "[".repeat(100_000);
+        assert!(
+            Cursor::new(&deep)
+                .skip()
+                .unwrap_err()
+                .message
+                .contains("deep")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_serde_accepts_is_passed_over_whole(value in any_json()) {
+            let text = value.to_string();
+            let mut cursor = Cursor::new(&text);
+            prop_assert!(cursor.skip().is_ok() && cursor.end().is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn strings_read_as_serde_reads_them(string in any::<String>()) {
+            let text = serde_json::to_string(&string).unwrap();
+            prop_assert_eq!(Cursor::new(&text).string().unwrap(), string);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = Cursor::new(&text).skip();
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            (-1e300..1e300).prop_map(|f: f64| serde_json::json!(f)),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+                proptest::collection::hash_map(any::<String>(), inner, 0..8)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! What the server is and what each model takes and gives.
+
+use std::rc::Rc;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use common::ModelName;
+use inference_actor::{Dim, InputSpec, ModelSpec, OutputSpec};
+use pool::{ModelStatus, RoutingTable};
+use serde::Serialize;
+
+use super::target;
+use crate::{failure::Failure, front::Front, respond};
+
+/// What of the protocol and of Triton's extensions is served.
+const EXTENSIONS: [&str; 4] = [
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+];
+
+#[derive(Serialize)]
+struct Server {
+    name: &'static str,
+    version: &'static str,
+    extensions: [&'static str; 4],
+}
+
+/// `GET /v2`.
+pub(super) async fn server() -> HttpResponse {
+    HttpResponse::Ok().json(Server {
+        name: "fusebox",
+        version: env!("CARGO_PKG_VERSION"),
+        extensions: EXTENSIONS,
+    })
+}
+
+#[derive(Serialize)]
+struct Tensor<'a> {
+    name: &'a str,
+    datatype: &'static str,
+    shape: Vec<i64>,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    name: &'a ModelName,
+    versions: Vec<String>,
+    platform: &'static str,
+    inputs: Vec<Tensor<'a>>,
+    outputs: Vec<Tensor<'a>>,
+}
+
+/// `GET /v2/models/M[/versions/V]`.
+pub(super) async fn model(request: HttpRequest, front: Data<Rc<Front>>) -> HttpResponse {
+    let table = front.pool().table();
+    let answer = target::route(&request, &table).and_then(|route| target::serving(&route));
+    match answer {
+        Ok(spec) => HttpResponse::Ok().json(described(&spec, &table)),
+        Err(failure) => failed(&front, &request, &failure),
+    }
+}
+
+fn described<'a>(spec: &'a ModelSpec, table: &RoutingTable) -> Model<'a> {
+    let input = |input: &'a InputSpec| Tensor {
+        name: &input.name,
+        datatype: input.dtype.as_str(),
+        shape: input_shape(input),
+    };
+    let output = |output: &'a OutputSpec| Tensor {
+        name: &output.name,
+        datatype: output.dtype.as_str(),
+        shape: sizes(&output.dims),
+    };
+    let ready = table
+        .versions(&spec.name)
+        .filter(|r| r.status == ModelStatus::Ready);
+    let mut versions: Vec<u32> = ready.filter_map(|r| Some(r.version?.get())).collect();
+    versions.sort_unstable();
+    Model {
+        name: &spec.name,
+        versions: versions.iter().map(u32::to_string).collect(),
+        platform: "onnxruntime_onnx",
+        inputs: spec.inputs.iter().map(input).collect(),
+        outputs: spec.outputs.iter().map(output).collect(),
+    }
+}
+
+/// An input's dimensions, -1 for those that requests choose; `[-1]` where even the rank is theirs.
+pub(super) fn input_shape(input: &InputSpec) -> Vec<i64> {
+    if input.any_shape {
+        vec![-1]
+    } else {
+        sizes(&input.dims)
+    }
+}
+
+/// Dimensions, -1 for those that requests choose.
+pub(super) fn sizes(dims: &[Dim]) -> Vec<i64> {
+    let size = |dim: &Dim| match dim {
+        Dim::Fixed(size) => i64::try_from(*size).unwrap_or(i64::MAX),
+        Dim::Dynamic(_) => -1,
+    };
+    dims.iter().map(size).collect()
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    name: &'a ModelName,
+    ready: bool,
+}
+
+/// `GET /v2/models/M[/versions/V]/ready`.
+pub(super) async fn ready(request: HttpRequest, front: Data<Rc<Front>>) -> HttpResponse {
+    let route = match target::route(&request, &front.pool().table()) {
+        Ok(route) => route,
+        Err(failure) => return failed(&front, &request, &failure),
+    };
+    let ready = route.status == ModelStatus::Ready;
+    let body = Ready {
+        name: &route.name,
+        ready,
+    };
+    match ready {
+        true => HttpResponse::Ok().json(body),
+        false => HttpResponse::ServiceUnavailable().json(body),
+    }
+}
+
+/// The answer to a request about a model that failed.
+pub(super) fn failed(front: &Front, request: &HttpRequest, failure: &Failure) -> HttpResponse {
+    let given = request.headers().get(respond::REQUEST_ID);
+    let id = front.request_id(given.and_then(|v| v.to_str().ok()));
+    respond::failed(failure, id.as_str())
+}

@@ -1,0 +1,282 @@
+//! From a JSON array straight into a tensor's memory, and back.
+//!
+//! `data` may be flat or nested as the shape says. Nothing is allocated before the text that is
+//! left could hold that many elements.
+
+use bytemuck::Pod;
+use common::tensor::{AlignedBytes, DType, Shape, Tensor, TensorData};
+use half::f16;
+
+use super::{float16, json::Cursor};
+use crate::failure::Failure;
+
+/// Reads `data` as a tensor of this type and shape.
+pub(super) fn read(
+    cursor: &mut Cursor<'_>,
+    dtype: DType,
+    shape: &Shape,
+) -> Result<Tensor, Failure> {
+    let total = shape
+        .elements()
+        .map_err(|e| Failure::invalid(e.to_string()))?;
+    // An element takes a byte at least, and all but the last a comma as well.
+    if total > cursor.left() / 2 + 1 {
+        let message = format!("shape {shape} has {total} elements, more than the data can hold");
+        return Err(Failure::invalid(message));
+    }
+    match dtype {
+        DType::Bool => fixed(cursor, dtype, shape, boolean),
+        DType::Int8 => fixed(cursor, dtype, shape, integer::<i8>),
+        DType::Int16 => fixed(cursor, dtype, shape, integer::<i16>),
+        DType::Int32 => fixed(cursor, dtype, shape, integer::<i32>),
+        DType::Int64 => fixed(cursor, dtype, shape, integer::<i64>),
+        DType::Uint8 => fixed(cursor, dtype, shape, integer::<u8>),
+        DType::Uint16 => fixed(cursor, dtype, shape, integer::<u16>),
+        DType::Uint32 => fixed(cursor, dtype, shape, integer::<u32>),
+        DType::Uint64 => fixed(cursor, dtype, shape, integer::<u64>),
+        DType::Fp16 => fixed(cursor, dtype, shape, |cursor| {
+            float::<f64>(cursor).map(|value| float16::nearest(value).to_bits())
+        }),
+        DType::Fp32 => fixed(cursor, dtype, shape, float::<f32>),
+        DType::Fp64 => fixed(cursor, dtype, shape, float::<f64>),
+        DType::Bytes => {
+            let mut strings = Vec::with_capacity(total);
+            elements(cursor, shape, total, |cursor, _| {
+                strings.push(cursor.string()?.into_owned().into_bytes());
+                Ok(())
+            })?;
+            Tensor::from_strings(shape.clone(), strings).map_err(|e| cursor.wrong(e))
+        }
+    }
+}
+
+fn fixed<T: Pod>(
+    cursor: &mut Cursor<'_>,
+    dtype: DType,
+    shape: &Shape,
+    mut one: impl FnMut(&mut Cursor<'_>) -> Result<T, Failure>,
+) -> Result<Tensor, Failure> {
+    let bytes = shape.bytes(size_of::<T>()).map_err(|e| cursor.wrong(e))?;
+    let mut memory = AlignedBytes::zeroed(bytes);
+    let room = memory.as_mut_slice::<T>();
+    elements(cursor, shape, room.len(), |cursor, index| {
+        room[index] = one(cursor)?;
+        Ok(())
+    })?;
+    Tensor::from_bytes(dtype, shape.clone(), memory).map_err(|e| cursor.wrong(e))
+}
+
+/// Reads all elements, flat or nested; `one` reads the one of that index, below `total`.
+fn elements(
+    cursor: &mut Cursor<'_>,
+    shape: &Shape,
+    total: usize,
+    mut one: impl FnMut(&mut Cursor<'_>, usize) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let dims = shape.dims();
+    if dims.is_empty() && cursor.peek() != Some(b'[') {
+        return one(cursor, 0);
+    }
+    cursor.expect(b'[')?;
+    if cursor.peek() == Some(b'[') && dims.len() > 1 {
+        let mut done = 0;
+        return nested(cursor, dims, &mut |cursor| {
+            one(cursor, done)?;
+            done += 1;
+            Ok(())
+        });
+    }
+    let mut done = 0;
+    let mut open = !cursor.takes(b']');
+    while open {
+        if done == total {
+            let told = format_args!("data holds more than the {total} elements of shape {shape}");
+            return Err(cursor.wrong(told));
+        }
+        one(cursor, done)?;
+        done += 1;
+        open = cursor.takes(b',');
+        if !open {
+            cursor.expect(b']')?;
+        }
+    }
+    if done < total {
+        return Err(cursor.wrong(format_args!(
+            "data holds {done} elements, shape {shape} has {total}"
+        )));
+    }
+    Ok(())
+}
+
+/// The rest of an array whose bracket was taken, of the first of `dims`.
+fn nested(
+    cursor: &mut Cursor<'_>,
+    dims: &[usize],
+    one: &mut impl FnMut(&mut Cursor<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Some((size, inner)) = dims.split_first() else {
+        return Err(cursor.wrong("data is nested deeper than its shape"));
+    };
+    for index in 0..*size {
+        if index > 0 && !cursor.takes(b',') {
+            return Err(cursor.wrong(format_args!(
+                "nested data has {index} entries where its shape says {size}"
+            )));
+        }
+        if inner.is_empty() {
+            one(cursor)?;
+        } else {
+            cursor.expect(b'[')?;
+            nested(cursor, inner, one)?;
+        }
+    }
+    if cursor.takes(b']') {
+        return Ok(());
+    }
+    Err(cursor.wrong(format_args!(
+        "nested data has more than the {size} entries its shape says"
+    )))
+}
+
+fn boolean(cursor: &mut Cursor<'_>) -> Result<u8, Failure> {
+    match cursor.peek() {
+        Some(b't' | b'f') => cursor.boolean().map(u8::from),
+        _ => match integer::<u8>(cursor)? {
+            flag @ (0 | 1) => Ok(flag),
+            _ => Err(cursor.wrong("a BOOL is true, false, 1 or 0")),
+        },
+    }
+}
+
+/// A number without a fraction, within the type's range. `1.0` and `1e3` count, being integers that
+/// some languages write so.
+#[inline]
+fn integer<T: TryFrom<i128>>(cursor: &mut Cursor<'_>) -> Result<T, Failure> {
+    let at = cursor.clone();
+    let text = cursor.number()?;
+    let (negative, digits) = match text.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let mut value = 0i128;
+    for byte in digits {
+        if !byte.is_ascii_digit() || value > i128::from(u64::MAX) {
+            return written_as_float(&at, text);
+        }
+        value = value * 10 + i128::from(byte - b'0');
+    }
+    let value = if negative { -value } else { value };
+    T::try_from(value).map_err(|_| out_of_range(&at, text))
+}
+
+#[cold]
+fn written_as_float<T: TryFrom<i128>>(at: &Cursor<'_>, text: &[u8]) -> Result<T, Failure> {
+    // Beyond this not every integer is a double, and which one was meant could not be told.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let value: f64 = fast_float2::parse(text).map_err(|_| at.wrong("expected a number"))?;
+    if value.fract() != 0.0 {
+        let text = String::from_utf8_lossy(text);
+        return Err(at.wrong(format_args!("{text} is not an integer")));
+    }
+    if value.abs() >= EXACT {
+        return Err(out_of_range(at, text));
+    }
+    T::try_from(value as i128).map_err(|_| out_of_range(at, text))
+}
+
+#[cold]
+fn out_of_range(at: &Cursor<'_>, text: &[u8]) -> Failure {
+    let text: String = String::from_utf8_lossy(text).chars().take(40).collect();
+    at.wrong(format_args!("{text} does not fit the datatype"))
+}
+
+/// A number of the type, rounded once and correctly; or one of the words for what is none.
+#[inline]
+fn float<T: fast_float2::FastFloat + From<f32>>(cursor: &mut Cursor<'_>) -> Result<T, Failure> {
+    match cursor.peek() {
+        Some(b'N') if cursor.takes_word("NaN") => Ok(f32::NAN.into()),
+        Some(b'I') if cursor.takes_word("Infinity") => Ok(f32::INFINITY.into()),
+        Some(b'-') if cursor.takes_word("-Infinity") => Ok(f32::NEG_INFINITY.into()),
+        _ => {
+            let text = cursor.number()?;
+            fast_float2::parse(text).map_err(|_| cursor.wrong("expected a number"))
+        }
+    }
+}
+
+/// Writes a tensor's elements, flat; none where they cannot be written in JSON: byte strings that
+/// are not UTF-8.
+pub(super) fn write(out: &mut Vec<u8>, tensor: &Tensor) -> Option<()> {
+    let bytes = match tensor.data() {
+        TensorData::Strings(strings) => return write_strings(out, strings),
+        TensorData::Fixed(bytes) => bytes,
+    };
+    macro_rules! integers {
+        ($type:ty) => {{
+            let mut text = itoa::Buffer::new();
+            list(out, bytes.as_slice::<$type>(), |out, value| {
+                out.extend_from_slice(text.format(*value).as_bytes());
+            })
+        }};
+    }
+    match tensor.dtype() {
+        DType::Bool => list(out, bytes.as_bytes(), |out, value| {
+            out.extend_from_slice(if *value == 0 { b"false" } else { b"true" });
+        }),
+        DType::Int8 => integers!(i8),
+        DType::Int16 => integers!(i16),
+        DType::Int32 => integers!(i32),
+        DType::Int64 => integers!(i64),
+        DType::Uint8 => integers!(u8),
+        DType::Uint16 => integers!(u16),
+        DType::Uint32 => integers!(u32),
+        DType::Uint64 => integers!(u64),
+        DType::Fp16 => list(out, bytes.as_slice::<f16>(), |out, v| {
+            put_float(out, v.to_f64())
+        }),
+        DType::Fp32 => list(out, bytes.as_slice::<f32>(), |out, v| put_float(out, *v)),
+        DType::Fp64 => list(out, bytes.as_slice::<f64>(), |out, v| put_float(out, *v)),
+        DType::Bytes => return None,
+    }
+    Some(())
+}
+
+#[inline]
+fn list<T>(out: &mut Vec<u8>, values: &[T], mut put: impl FnMut(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        put(out, value);
+    }
+    out.push(b']');
+}
+
+/// The shortest text that reads back as the same number.
+#[inline]
+fn put_float<F: ryu::Float + PartialOrd + Default + Copy>(out: &mut Vec<u8>, value: F) {
+    let mut text = ryu::Buffer::new();
+    let text = match text.format(value) {
+        "inf" => "Infinity",
+        "-inf" => "-Infinity",
+        finite_or_nan => finite_or_nan,
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_strings(out: &mut Vec<u8>, strings: &[Vec<u8>]) -> Option<()> {
+    out.push(b'[');
+    for (index, string) in strings.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let text = std::str::from_utf8(string).ok()?;
+        serde_json::to_writer(&mut *out, text).ok()?;
+    }
+    out.push(b']');
+    Some(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The model that a path names.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use common::{ErrorCode, ModelName, ModelVersion};
+use inference_actor::ModelSpec;
+use pool::{ModelRoute, ModelStatus, RoutingTable};
+
+use crate::failure::Failure;
+
+/// The model of `/v2/models/{model}[/versions/{version}]`. A name that no model can have is as
+/// unknown as one that none has.
+pub(super) fn route(
+    request: &HttpRequest,
+    table: &RoutingTable,
+) -> Result<Arc<ModelRoute>, Failure> {
+    let path = request.match_info();
+    let text = path.get("model").unwrap_or_default();
+    let name = name(text)?;
+    let Some(version) = path.get("version") else {
+        return table.model(&name).cloned().ok_or_else(|| unknown(text));
+    };
+    let number = version.parse().ok().and_then(ModelVersion::new);
+    let route = number
+        .and_then(|number| table.version(&name, number))
+        .cloned();
+    route.ok_or_else(|| {
+        let version: String = version.chars().take(20).collect();
+        let message = match table.model(&name) {
+            Some(_) => format!("model `{name}` has no version {version} in service"),
+            None => return unknown(text),
+        };
+        Failure::new(ErrorCode::UnknownModel, message)
+    })
+}
+
+/// A model's name in a path.
+pub(super) fn name(text: &str) -> Result<ModelName, Failure> {
+    text.parse().map_err(|_| unknown(text))
+}
+
+fn unknown(text: &str) -> Failure {
+    let text: String = text.chars().take(80).collect();
+    let message = format!("there is no model `{text}`; POST /v2/repository/index lists them");
+    Failure::new(ErrorCode::UnknownModel, message)
+}
+
+/// The spec of a model that serves.
+pub(super) fn serving(route: &ModelRoute) -> Result<Arc<ModelSpec>, Failure> {
+    let unavailable = |reason: &str| {
+        let message = format!("model `{}` is not in service: {reason}", route.name);
+        Failure::new(ErrorCode::ModelUnavailable, message)
+    };
+    match (&route.status, &route.spec) {
+        (ModelStatus::Unavailable(reason), _) => Err(unavailable(reason)),
+        (ModelStatus::Ready, None) => Err(unavailable("it is not loaded")),
+        (ModelStatus::Ready, Some(spec)) => Ok(Arc::clone(spec)),
+    }
+}
