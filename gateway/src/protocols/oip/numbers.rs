@@ -158,13 +158,28 @@ fn integer<T: TryFrom<i128>>(cursor: &mut Cursor<'_>) -> Result<T, Failure> {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let mut value = 0i128;
-    for byte in digits {
-        if !byte.is_ascii_digit() || value > i128::from(u64::MAX) {
-            return written_as_float(&at, text);
+    // Nineteen digits fit 64 bits whatever they are; the few longer integers that do fit too go
+    // through the wider type.
+    let value = if digits.len() <= 19 {
+        let mut value = 0u64;
+        for byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return written_as_float(&at, text);
+            }
+            value = value * 10 + u64::from(digit);
         }
-        value = value * 10 + i128::from(byte - b'0');
-    }
+        i128::from(value)
+    } else {
+        let mut value = 0i128;
+        for byte in digits {
+            if !byte.is_ascii_digit() || value > i128::from(u64::MAX) {
+                return written_as_float(&at, text);
+            }
+            value = value * 10 + i128::from(byte - b'0');
+        }
+        value
+    };
     let value = if negative { -value } else { value };
     T::try_from(value).map_err(|_| out_of_range(&at, text))
 }
