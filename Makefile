@@ -52,7 +52,7 @@ test-clients: ## the gateway against public clients and ONNX's operator tests, i
 		cp $(CLIENTS)/requirements.txt $(VENV)/requirements.txt; \
 	fi
 	@FUSEBOX_GATEWAY=$(abspath $(TARGET))/debug/gateway \
-		$(VENV)/bin/python -m pytest -q -p no:cacheprovider $(CLIENTS)
+		$(VENV)/bin/python -m pytest -q -p no:cacheprovider -W ignore::RuntimeWarning $(CLIENTS)
 
 bench: build ## the benches
 	@$(CARGO) bench --workspace

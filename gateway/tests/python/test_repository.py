@@ -55,6 +55,35 @@ def test_models_come_and_go_while_others_serve(served):
     assert gateway.call("/v2/repository/models/nobody/unload", b"")[0] == 404
 
 
+def test_one_change_of_a_model_at_a_time(served):
+    import concurrent.futures
+    gateway, client, root = served
+    save(root, "large", models.embedding(100_000, 160)[0])
+    load = lambda _: gateway.call("/v2/repository/models/large/load", b"")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(load, range(4)))
+    states = sorted(status for status, _, _ in answers)
+    assert states[0] == 200 and states[-1] == 409, states
+    refused = json.loads(next(answer for status, _, answer in answers if status == 409))
+    assert refused["code"] == "BUSI.CONFIG.CONFLICT"
+    assert client.is_model_ready("large") and echo(client, "kept", 2)
+
+
+def test_the_samples_of_model_control_and_metadata(served):
+    """simple_http_model_control and simple_http_health_metadata look for these words."""
+    gateway, client, root = served
+    for ask, words in [(lambda: client.load_model("wrong_model_name"), "failed to load"),
+                       (lambda: client.get_model_metadata("wrong_model_name"),
+                        "Request for unknown model: 'wrong_model_name' is not found")]:
+        with pytest.raises(Exception) as refused:
+            ask()
+        assert words in refused.value.message()
+    client.unload_model("kept")
+    assert not client.is_model_ready("kept")
+    client.load_model("kept")
+    assert client.is_model_ready("kept")
+
+
 def test_a_load_that_fails_leaves_what_serves(served):
     gateway, client, root = served
     save(root, "changing", b"not a model", version=2)

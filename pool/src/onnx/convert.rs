@@ -351,6 +351,20 @@ mod tests {
     }
 
     #[test]
+    fn several_may_convert_the_same_model_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = WeightCache::new(root.path().to_owned(), 1 << 30);
+        let file = model(300_000);
+        let paths: Vec<_> = std::thread::scope(|scope| {
+            let each = [(); 8].map(|()| scope.spawn(|| convert(&cache, &file, 1).unwrap()));
+            each.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(paths.iter().all(|path| *path == paths[0] && path.is_file()));
+        // Nothing half-written is left.
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn small_models_stay_as_they_are() {
         let root = tempfile::tempdir().unwrap();
         let cache = WeightCache::new(root.path().to_owned(), 1 << 30);

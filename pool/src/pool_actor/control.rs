@@ -20,14 +20,17 @@ use crate::{
 /// Why a model was not loaded or unloaded.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum ChangeError {
-    /// Neither the repository nor the routing table knows it.
-    #[error("there is no model `{0}` in the repository")]
+    /// The repository has no such folder. The words of this list are Triton's where it has some.
+    #[error("failed to load '{0}', there is no such model in the repository")]
+    NotHeld(ModelName),
+    /// Nothing to unload.
+    #[error("Request for unknown model: '{0}' is not found")]
     Unknown(ModelName),
     /// It is being loaded or unloaded already.
-    #[error("model `{0}` is being loaded or unloaded already; try again once that is done")]
+    #[error("model '{0}' is being loaded or unloaded already; try again once that is done")]
     Busy(ModelName),
     /// It cannot be loaded; what served before still does.
-    #[error("failed to load `{model}`: {reason}")]
+    #[error("failed to load '{model}', {reason}")]
     Failed {
         /// The model.
         model: ModelName,
@@ -165,7 +168,7 @@ async fn sources(root: PathBuf, model: &ModelName) -> Result<Vec<ModelSource>, C
             model: model.clone(),
             reason,
         }),
-        Ok(None) => Err(ChangeError::Unknown(model.clone())),
+        Ok(None) => Err(ChangeError::NotHeld(model.clone())),
         Err(_) => Err(ChangeError::Stopping),
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use common::{ModelName, tensor::DType};
-use inference_actor::ModelSpec;
+use inference_actor::{ModelSpec, Role};
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ struct Config<'a> {
     platform: &'static str,
     backend: &'static str,
     max_batch_size: usize,
-    input: Vec<Tensor<'a>>,
+    input: Vec<Input<'a>>,
     output: Vec<Tensor<'a>>,
     default_model_filename: &'static str,
     version_policy: serde_json::Value,
@@ -25,6 +25,14 @@ struct Config<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dynamic_batching: Option<serde_json::Value>,
     parameters: serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    #[serde(flatten)]
+    tensor: Tensor<'a>,
+    format: &'static str,
+    optional: bool,
 }
 
 #[derive(Serialize)]
@@ -55,10 +63,15 @@ fn config(spec: &ModelSpec, instances: usize) -> Config<'_> {
         }
         dims
     };
-    let inputs = spec.inputs.iter().map(|i| Tensor {
-        name: &i.name,
-        data_type: data_type(i.dtype),
-        dims: dims(metadata::input_shape(i)),
+    let inputs = spec.inputs.iter().map(|i| Input {
+        tensor: Tensor {
+            name: &i.name,
+            data_type: data_type(i.dtype),
+            dims: dims(metadata::input_shape(i)),
+        },
+        format: "FORMAT_NONE",
+        // The row index of a ranker may be left out while there is one request.
+        optional: i.role == Role::RowIndex,
     });
     let outputs = spec.outputs.iter().map(|o| Tensor {
         name: &o.name,

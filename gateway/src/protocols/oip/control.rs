@@ -180,7 +180,7 @@ async fn apply(
     tracing::info!(model = %name, ?change, ok = done.is_ok(), "the repository was changed from outside");
     done.map_err(|error| {
         let code = match &error {
-            ChangeError::Unknown(_) => ErrorCode::UnknownModel,
+            ChangeError::NotHeld(_) | ChangeError::Unknown(_) => ErrorCode::UnknownModel,
             ChangeError::Busy(_) => ErrorCode::Conflict,
             ChangeError::Failed { .. } => ErrorCode::Invalid,
             ChangeError::Stopping => ErrorCode::Draining,

@@ -153,6 +153,14 @@ fn boolean(cursor: &mut Cursor<'_>) -> Result<u8, Failure> {
 #[inline]
 fn integer<T: TryFrom<i128>>(cursor: &mut Cursor<'_>) -> Result<T, Failure> {
     let at = cursor.clone();
+    if let Some((negative, value)) = cursor.short_integer() {
+        let value = if negative {
+            -i128::from(value)
+        } else {
+            i128::from(value)
+        };
+        return T::try_from(value).map_err(|_| unfit(at));
+    }
     let text = cursor.number()?;
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (true, digits),
@@ -167,6 +175,15 @@ fn integer<T: TryFrom<i128>>(cursor: &mut Cursor<'_>) -> Result<T, Failure> {
     }
     let value = if negative { -value } else { value };
     T::try_from(value).map_err(|_| out_of_range(&at, text))
+}
+
+#[cold]
+fn unfit(mut at: Cursor<'_>) -> Failure {
+    let place = at.clone();
+    match at.number() {
+        Ok(text) => out_of_range(&place, text),
+        Err(failure) => failure,
+    }
 }
 
 #[cold]
@@ -197,10 +214,10 @@ fn float<T: fast_float2::FastFloat + From<f32>>(cursor: &mut Cursor<'_>) -> Resu
         Some(b'N') if cursor.takes_word("NaN") => Ok(f32::NAN.into()),
         Some(b'I') if cursor.takes_word("Infinity") => Ok(f32::INFINITY.into()),
         Some(b'-') if cursor.takes_word("-Infinity") => Ok(f32::NEG_INFINITY.into()),
-        _ => {
-            let text = cursor.number()?;
-            fast_float2::parse(text).map_err(|_| cursor.wrong("expected a number"))
-        }
+        _ => match cursor.float() {
+            Some(value) => Ok(value),
+            None => Err(cursor.wrong("expected a number")),
+        },
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) fn name(text: &str) -> Result<ModelName, Failure> {
 
 fn unknown(text: &str) -> Failure {
     let text: String = text.chars().take(80).collect();
-    let message = format!("there is no model `{text}`; POST /v2/repository/index lists them");
+    // Triton's words, which its samples look for.
+    let message = format!(
+        "Request for unknown model: '{text}' is not found; POST /v2/repository/index lists what is"
+    );
     Failure::new(ErrorCode::UnknownModel, message)
 }
 
