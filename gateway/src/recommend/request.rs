@@ -7,9 +7,9 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use crate::{failure::Failure, features::Catalogue};
 
 /// Longest user or device id.
-const MOST_ID_BYTES: usize = 256;
+pub const MOST_ID_BYTES: usize = 256;
 /// Longest list one answer may have.
-const MOST_TOP_K: u64 = 1000;
+pub const MOST_TOP_K: u64 = 1000;
 const DEFAULT_TOP_K: usize = 20;
 /// The scene of a request that names none.
 const DEFAULT_SCENE: &str = "home_feed";
