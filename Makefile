@@ -15,10 +15,13 @@ STORE := .cache/features/ml100k.redb
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help serve build test bench fetch lint tools fetch-first
+VENV := .cache/venv
+SCHEMATHESIS := 4.32.5
+
+.PHONY: help serve build test test-openapi bench fetch lint tools fetch-first
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 serve: build ## fetch and build what is missing, start the gateway with the shipped model
 	@exec $(TARGET)/release/gateway $(ARGS)
@@ -37,6 +40,16 @@ test: fetch ## every test; fetches what is missing first
 	@$(CARGO) test --workspace --no-run
 	$(call import,debug)
 	@$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory test-openapi
+
+# About 45 s of generated requests, legal and illegal, against what /openapi.json promises.
+test-openapi: ## schemathesis against /openapi.json
+	@$(CARGO) build --quiet -p gateway
+	@$(VENV)/bin/schemathesis --version 2>/dev/null | grep -q $(SCHEMATHESIS) || { \
+		python3 -m venv $(VENV) && \
+		$(VENV)/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS); \
+	}
+	@gateway/tests/schemathesis.sh $(VENV)/bin/schemathesis $(TARGET)/debug/gateway
 
 bench: build ## the benches
 	@$(CARGO) bench --workspace
