@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere_and_every_scene_is_named() {
-        let settings = common::config::load(None, &[]).unwrap();
+        let settings = common::config::load(None, &[], &|_| Vec::new()).unwrap();
         let document = document(&settings);
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1) {
