@@ -18,7 +18,9 @@ CLIENTS := gateway/tests/python
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help serve build test test-clients bench fetch lint tools fetch-first
+.PHONY: help serve build test test-clients test-openapi bench fetch lint tools fetch-first
+SCHEMATHESIS := 4.32.5
+OPENAPI_VENV := .cache/venv-openapi
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,7 +42,17 @@ test: fetch ## every test; fetches what is missing first
 	@$(CARGO) test --workspace --no-run
 	$(call import,debug)
 	@$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory test-openapi
 	@$(MAKE) --no-print-directory test-clients
+
+# About 45 s of generated requests, legal and illegal, against what /openapi.json promises.
+test-openapi: ## schemathesis against /openapi.json
+	@$(CARGO) build --quiet -p gateway
+	@$(OPENAPI_VENV)/bin/schemathesis --version 2>/dev/null | grep -q $(SCHEMATHESIS) || { \
+		python3 -m venv $(OPENAPI_VENV) && \
+		$(OPENAPI_VENV)/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS); \
+	}
+	@gateway/tests/schemathesis.sh $(OPENAPI_VENV)/bin/schemathesis $(TARGET)/debug/gateway
 
 # The environment is made anew when the list of clients changes.
 test-clients: ## the gateway against public clients and ONNX's operator tests, in Python

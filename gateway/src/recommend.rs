@@ -28,7 +28,7 @@ use pool::{ModelRoute, ModelStatus};
 use self::{answer::AnswerParts, candidates::Selection, rank::Ranked};
 pub use self::{
     desk::Desk,
-    request::{ParseLimits, Recommend},
+    request::{MOST_ID_BYTES, MOST_TOP_K, ParseLimits, Recommend},
 };
 use crate::{admission::Applicant, failure::Failure, front::Front, timing::Times};
 

@@ -41,16 +41,38 @@ pub const fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+/// What a caller is told of a failure.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ErrorBody<'a> {
+    /// What went wrong, for people.
     error: &'a str,
+    /// Which error of the closed list.
+    #[schemars(with = "String", extend("enum" = words(|code| code)))]
     code: ErrorCode,
+    #[schemars(with = "String", extend("enum" = words(ErrorCode::layer)))]
     layer: common::Layer,
+    #[schemars(with = "String", extend("enum" = words(ErrorCode::recoverability)))]
     recoverability: common::Recoverability,
+    #[schemars(with = "String", extend("enum" = words(ErrorCode::impact)))]
     impact: common::Impact,
+    #[schemars(with = "String", extend("enum" = words(ErrorCode::source)))]
     source: common::Source,
     request_id: &'a str,
     retryable: bool,
+}
+
+/// The words that a property of the closed list takes, each once.
+pub fn words<T: Serialize>(property: impl Fn(ErrorCode) -> T) -> Vec<serde_json::Value> {
+    let mut words = Vec::new();
+    for code in ErrorCode::ALL {
+        if let Ok(word) = serde_json::to_value(property(*code))
+            && !words.contains(&word)
+        {
+            words.push(word);
+        }
+    }
+    words
 }
 
 /// The answer to a request that failed.

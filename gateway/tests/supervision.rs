@@ -1,6 +1,6 @@
 //! Hangs, placement and an operator's hand on actors, seen from outside.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     reason = "test code; clippy only knows the functions marked so"
 )]
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rig::{Rig, call::Caller, drill, eventually};
+use rig::{CALM, Rig, call::Caller, drill, eventually};
 
 /// Every fourth run hangs for far longer than any request waits.
 fn hanging(top: &str, mode: &str) -> String {
@@ -23,10 +23,6 @@ fn hanging(top: &str, mode: &str) -> String {
         format!("latency = \"1ms\"\nhang_every = 4\nhang = \"60s\"\nhang_mode = \"{mode}\"");
     drill(top, &behaviour)
 }
-
-/// No test here goes near what the breaker or the queue's limits are for.
-const CALM: &str = "[admission]\nstanding_target = \"10s\"\nstanding_interval = \"20s\"\nqueue_delay = \"10s\"\n\
-    [breaker.evidence]\nconsecutive_failures = 1000000\nfailure_min = 1000000\nslow_calls = 32\nslow_calls_of = 32\ndeadline_miss_min = 1000000\n";
 
 fn statuses(rig: &Rig, requests: usize, timeout_ms: u64) -> Vec<u16> {
     (0..requests)

@@ -7,6 +7,7 @@
 
 mod lifecycle;
 mod observe;
+mod refusals;
 
 use std::{
     ops::Range,
@@ -19,6 +20,7 @@ use actix::prelude::*;
 use common::{Clock, ErrorCode, ModelName, ModelVersion, tensor::Tensor};
 use tokio::sync::oneshot;
 
+use self::refusals::{refuse, refuse_here, refuse_with};
 use crate::{
     batch::{BatchQueue, Dropped, Entry, Job},
     codel::CodelSettings,
@@ -112,31 +114,6 @@ impl InferenceActor {
         // what they bring joins the batch. No timer, so nobody waits for company.
         let turn = tokio::task::yield_now().into_actor(self);
         ctx.spawn(turn.map(|(), actor, ctx| actor.handle(Flush, ctx)));
-    }
-
-    fn drop_dead(&mut self, dropped: Vec<(Waiting, Dropped)>) {
-        for (waiting, why) in dropped {
-            match why {
-                Dropped::Abandoned => self.stats.abandoned += 1,
-                Dropped::Shed => {
-                    self.stats.shed += 1;
-                    let message = "the queue stands, and the request waited too long in it";
-                    refuse(waiting.infer, ErrorCode::Overloaded, message);
-                }
-                Dropped::Expired => {
-                    self.stats.expired += 1;
-                    let message = "the deadline passed while the request waited for the model";
-                    let failure = InferFailure::new(ErrorCode::Deadline, message);
-                    refuse_with(
-                        waiting.infer,
-                        InferFailure {
-                            never_ran: true,
-                            ..failure
-                        },
-                    );
-                }
-            }
-        }
     }
 
     fn run_batch(&mut self, mut batch: Vec<Waiting>, ctx: &mut Context<Self>) {
@@ -341,21 +318,6 @@ impl InferenceActor {
             }
         }
     }
-}
-
-fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
-    refuse_with(infer, InferFailure::new(code, message));
-}
-
-/// This actor does not answer; another of its model may.
-fn refuse_here(infer: Infer, message: impl Into<String>) {
-    let failure = InferFailure::elsewhere(ErrorCode::ModelUnavailable, message);
-    refuse_with(infer, failure);
-}
-
-fn refuse_with(infer: Infer, failure: InferFailure) {
-    // A caller that has gone needs no answer.
-    let _ = infer.reply.send(Err(failure));
 }
 
 impl Actor for InferenceActor {

@@ -77,8 +77,13 @@ impl Gauge {
         self.memory_bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_session(&self, present: bool, memory_bytes: u64) {
+    /// Shows whether there is a session.
+    pub fn show_session(&self, present: bool) {
         self.has_session.store(present, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_session(&self, present: bool, memory_bytes: u64) {
+        self.show_session(present);
         self.memory_bytes.store(memory_bytes, Ordering::Relaxed);
     }
 

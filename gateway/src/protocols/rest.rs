@@ -2,6 +2,7 @@
 
 pub(super) mod fallback;
 mod health;
+mod openapi;
 mod recommend;
 
 use actix_web::web;
@@ -22,6 +23,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/v2/health/ready")
                 .route(web::get().to(health::ready))
+                .default_service(web::to(fallback::only_get)),
+        )
+        .service(
+            web::resource("/openapi.json")
+                .route(web::get().to(openapi::show))
                 .default_service(web::to(fallback::only_get)),
         )
         .default_service(web::to(fallback::not_found));

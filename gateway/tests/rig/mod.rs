@@ -31,6 +31,10 @@ use call::Caller;
 /// Nothing measures how fast a step is; this only turns a hang into a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Settings that keep the breaker and the queue's limits out of what is not about them.
+pub const CALM: &str = "[admission]\nstanding_target = \"10s\"\nstanding_interval = \"20s\"\nqueue_delay = \"10s\"\n\
+    [breaker.evidence]\nconsecutive_failures = 1000000\nfailure_min = 1000000\nslow_calls = 32\nslow_calls_of = 32\ndeadline_miss_min = 1000000\n";
+
 /// A running gateway.
 pub struct Rig {
     pub http: SocketAddr,
@@ -54,6 +58,12 @@ impl Rig {
     pub fn start(models: &[(&str, String)], config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = folder.path().join("models");
+        fs::create_dir_all(&repository).unwrap();
+        let settings = Self::lay_out(&repository, models, config);
+        Self::run(folder, &repository, &settings)
+    }
+
+    fn lay_out(repository: &Path, models: &[(&str, String)], config: &str) -> String {
         let mut settings = format!("{config}\n");
         for (name, manifest) in models {
             let model = repository.join(name);
@@ -63,7 +73,17 @@ impl Rig {
                 "[scenes.{name}]\nmodel = \"{name}\"\ncandidates = \"popular\"\npool = 10\n"
             );
         }
+        settings
+    }
+
+    /// The same beside the model and the scenes that ship with the workspace.
+    pub fn start_with_shipped(models: &[(&str, String)], config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = folder.path().join("models");
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/ml100k_din");
         fs::create_dir_all(&repository).unwrap();
+        std::os::unix::fs::symlink(shipped, repository.join("ml100k_din")).unwrap();
+        let settings = Self::lay_out(&repository, models, config);
         Self::run(folder, &repository, &settings)
     }
 

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use crate::{front::Front, phase::Stage};
 
-#[derive(Serialize)]
-struct Health {
+/// What both health paths answer.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Health {
     live: bool,
     ready: bool,
 }
