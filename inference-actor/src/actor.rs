@@ -20,9 +20,9 @@ use actix::prelude::*;
 use common::{Clock, ErrorCode, ModelName, ModelVersion, tensor::Tensor};
 use tokio::sync::oneshot;
 
-use self::refusals::{refuse, refuse_here, refuse_with};
+use self::refusals::{refuse_here, refuse_with};
 use crate::{
-    batch::{BatchQueue, Dropped, Entry, Job},
+    batch::{BatchQueue, Entry, Job},
     codel::CodelSettings,
     gather::join,
     gauge::Gauge,

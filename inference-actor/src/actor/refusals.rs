@@ -36,7 +36,7 @@ impl InferenceActor {
     }
 }
 
-pub(super) fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
+fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
     refuse_with(infer, InferFailure::new(code, message));
 }
 
