@@ -53,6 +53,8 @@ pub(crate) struct PoolActor {
     members: BTreeMap<ActorId, Member>,
     decisions: HashMap<ModelName, Decision>,
     live_runs: HashMap<ModelName, LiveRuns>,
+    /// Models whose dedicated actors are being brought up.
+    moving: HashSet<ModelName>,
     /// What models were brought up with, for those that are moved later.
     hosts: BringUpHosts,
     /// Models being loaded or unloaded: one change of a model at a time.
@@ -97,6 +99,7 @@ pub(crate) fn start(
         members: BTreeMap::new(),
         decisions: HashMap::new(),
         live_runs: HashMap::new(),
+        moving: HashSet::new(),
         hosts: Vec::new(),
         changing: HashSet::new(),
         generation: 0,

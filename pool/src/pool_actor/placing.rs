@@ -9,6 +9,7 @@ use inference_actor::{ActorId, Drain};
 use super::PoolActor;
 use crate::{
     bring_up::{InService, Placed, move_to_threads, place},
+    member::Member,
     placement::Place,
     pool::{BringUp, ModelOutcome},
     repository::{ModelSource, manifest::Placement},
@@ -91,6 +92,7 @@ impl PoolActor {
                 continue;
             };
             let movable = decision.place == Place::Colocated
+                && !self.moving.contains(name)
                 && first.source.manifest.placement == Placement::Auto
                 && self.budget.used() < self.budget.granted();
             if !movable {
@@ -117,13 +119,15 @@ impl PoolActor {
         let limit = common::Span(self.options.long_run);
         let reason = format!("live runs took more than models.long_run = {limit} at the median");
         tracing::warn!(model = %source.name, %reason, "moves to threads of its own");
+        self.moving.insert(source.name.clone());
         let context = self.bring_up_context();
         let moved = async move { move_to_threads(&context, source, reason).await };
         ctx.spawn(moved.into_actor(self).map(|placed, actor, ctx| {
             let Placed { source, outcome } = placed;
+            actor.moving.remove(&source.name);
             match outcome {
                 Ok(in_service) => {
-                    let old = actor.colocated(&source.name);
+                    let old = actor.colocated(&source);
                     actor.moved += 1;
                     actor.put_in_service(&source, in_service);
                     old.into_iter().for_each(|id| actor.retire(&id, ctx));
@@ -135,9 +139,11 @@ impl PoolActor {
         }));
     }
 
-    fn colocated(&self, name: &ModelName) -> Vec<ActorId> {
-        let of_model = self.members.values().filter(|m| m.source.name == *name);
-        of_model
+    fn colocated(&self, source: &ModelSource) -> Vec<ActorId> {
+        let same =
+            |m: &&Member| (&m.source.name, m.source.version) == (&source.name, source.version);
+        let of_version = self.members.values().filter(same);
+        of_version
             .filter(|m| m.place() == Place::Colocated)
             .map(|m| m.id.clone())
             .collect()
