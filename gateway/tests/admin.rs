@@ -135,10 +135,10 @@ async fn every_actor_is_listed_with_what_it_is_doing() {
         .iter()
         .map(|actor| actor["id"].as_str().unwrap())
         .collect();
-    assert_eq!(ids, ["ml100k_din/1/0", "ml100k_din/1/1"]);
+    assert_eq!(ids, ["ml100k_din-1-w0", "ml100k_din-1-w1"]);
     for actor in actors {
         assert_eq!(
-            (&actor["state"], &actor["responsive"]),
+            (&actor["session_state"], &actor["responsive"]),
             (&json!("ready"), &json!(true))
         );
         assert_eq!(

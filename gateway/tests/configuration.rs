@@ -158,6 +158,7 @@ fn check_lists_every_problem_of_files_too() {
             &["/no/such/store"],
             &["scenes.home_feed.model", "`ml100k_din`"],
             &["scenes.catalogue.model", "`ml100k_din`"],
+            &["scenes.genre_comedy.model", "`ml100k_din`"],
             &["`broken`", "model.onnx"],
             &["`empty`", "version folder"],
         ],

@@ -37,7 +37,7 @@ async fn actors(gateway: &Gateway, model: &str) -> Vec<Value> {
         actor["id"]
             .as_str()
             .unwrap()
-            .starts_with(&format!("{model}/"))
+            .starts_with(&format!("{model}-"))
     });
     actors
 }
@@ -53,7 +53,7 @@ fn sum(actors: &[Value], key: &str) -> u64 {
 async fn all_ready(gateway: &Gateway, model: &str) -> Vec<Value> {
     eventually("every actor ready", async || {
         let actors = actors(gateway, model).await;
-        let ready = actors.iter().all(|actor| actor["state"] == "ready");
+        let ready = actors.iter().all(|actor| actor["session_state"] == "ready");
         (ready && !actors.is_empty()).then_some(actors)
     })
     .await

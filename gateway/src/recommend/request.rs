@@ -410,8 +410,10 @@ mod tests {
             "[".repeat(100_000),
             "]".repeat(100_000)
         );
-        // What is ignored is skipped without recursion, however deep it is.
-        assert!(parse(&deep).is_ok());
+        assert!(
+            parse(&deep).is_err(),
+            "nesting is bounded where it is ignored, too"
+        );
     }
 
     proptest! {
