@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::ModelName;
 use inference_actor::{ActorId, Drain};
 
 use super::PoolActor;
