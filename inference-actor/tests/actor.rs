@@ -27,6 +27,9 @@ use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// What each run takes on the clock of a test.
+const RUN: Duration = Duration::from_micros(1);
+
 /// A model of one candidate input and one score.
 fn spec(row_budget: usize) -> Arc<ModelSpec> {
     let dims = || vec![Dim::Dynamic(String::new())];
@@ -62,6 +65,7 @@ fn spec(row_budget: usize) -> Arc<ModelSpec> {
 struct Noting {
     engine: FakeEngine,
     rows: Arc<Mutex<Vec<usize>>>,
+    clock: Arc<ManualClock>,
 }
 
 impl ModelRunner for Noting {
@@ -75,6 +79,7 @@ impl ModelRunner for Noting {
 
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
         self.rows.lock().unwrap().push(inputs[0].shape.rows());
+        self.clock.advance(RUN);
         self.engine.run(inputs)
     }
 
@@ -194,6 +199,7 @@ impl Bench {
         let runner = Box::new(Noting {
             engine: FakeEngine::new(Arc::clone(&self.spec), settings, runs, self.clock.clone()),
             rows: Arc::clone(&self.rows),
+            clock: Arc::clone(&self.clock),
         });
         let warm_up = WarmUp::default();
         self.actor.send(Install { runner, warm_up }).await.unwrap();
@@ -361,6 +367,9 @@ async fn an_error_of_the_engine_costs_no_session() {
         (seen.state, seen.errors, seen.panics),
         (ActorState::Ready, 1, 0)
     );
+    // Every run that was begun cost something, the failed one too.
+    let begun = u64::try_from(bench.runs().len()).unwrap();
+    assert_eq!(seen.run_cpu_ns, begun * 1000);
 }
 
 #[actix::test]
