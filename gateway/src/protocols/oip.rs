@@ -93,3 +93,17 @@ fn post(config: &mut web::ServiceConfig, path: &str, route: Route) {
             .default_service(web::to(only_post)),
     );
 }
+
+/// Bytes of the tensors of a JSON request, for `crate::parsing`.
+pub(crate) fn tensor_bytes(json: &str, spec: &inference_actor::ModelSpec) -> Option<usize> {
+    let request = request::parse(json, &[], spec).ok()?;
+    let sizes = request
+        .inputs
+        .iter()
+        .flatten()
+        .map(|input| match input.view().data {
+            common::tensor::DataView::Fixed(bytes) => bytes.len(),
+            common::tensor::DataView::Strings(strings) => strings.len(),
+        });
+    Some(sizes.sum())
+}
