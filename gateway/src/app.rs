@@ -57,6 +57,8 @@ pub fn data_server(
     let factory = move || {
         // Relaxed: the number only has to be unique.
         let host = HostId(next.fetch_add(1, Ordering::Relaxed));
+        let name = format!("worker-{}", host.0);
+        shared.arenas.settle(name, shared.clock.now());
         let front = Rc::new(Front::new(Arc::clone(&shared), host));
         let ledger = keep_ledger();
         let worker = Worker {

@@ -1,5 +1,7 @@
 //! Metrics of the request path: handles resolved once, then only atomics.
 
+mod arena;
+
 use common::{ErrorCode, metric_names as names};
 use inference_actor::RunTimes;
 use prometheus::{
@@ -55,6 +57,8 @@ pub struct Metrics {
     pub(crate) breaker_samples: IntGaugeVec,
     /// Engine time spent on answers nobody waited for; set when scraped.
     pub(crate) wasted: CounterVec,
+    /// Tensor memory; set when scraped.
+    pub(crate) arena: arena::ArenaMetrics,
     /// Waiting requests, by actor; set when scraped.
     pub(crate) mailbox_depth: IntGaugeVec,
     /// New sessions, by actor and cause; set when scraped, from the actors' own counts.
@@ -112,6 +116,7 @@ impl Metrics {
         }
         Ok(Self {
             protocols: protocols(&registry)?,
+            arena: arena::ArenaMetrics::new(&registry)?,
             parse: seconds(names::PARSE_SECONDS, "Reading and parsing the request.")?,
             features: seconds(names::FEATURES_SECONDS, "Features, candidates and tensors.")?,
             queue: seconds(names::QUEUE_SECONDS, "Waiting for the actor.")?,

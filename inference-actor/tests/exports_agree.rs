@@ -68,15 +68,9 @@ fn open(library: &OrtLibrary, file: &str) -> OrtEngine {
             role: OutputRole::Whole,
         };
         Ok(ModelSpec {
-            name: "m".parse().unwrap(),
-            version: ModelVersion::new(1).unwrap(),
-            business_code: "m".into(),
             inputs: inputs.into_iter().map(input).collect(),
             outputs: outputs.into_iter().map(output).collect(),
-            row_budget: None,
-            vocabulary: Vec::new(),
-            max_batch_size: None,
-            warm_up_runs: 4,
+            ..ModelSpec::empty("m".parse().unwrap(), ModelVersion::new(1).unwrap())
         })
     };
     OrtEngine::open(library, &settings, whole).unwrap()

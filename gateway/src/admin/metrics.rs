@@ -40,6 +40,7 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
         wasted.reset();
         wasted.inc_by(snapshot.wasted_run_us as f64 / 1e6);
     }
+    metrics.arena.show(&state.shared.arenas.snapshot());
     breakers(&state).await;
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()

@@ -103,7 +103,7 @@ async fn answer(
         id: own_id,
         inputs,
         outputs,
-    } = offload::by_size(size, move || {
+    } = offload::by_size(front, size, move || {
         let decoded;
         let body = match form.coding {
             Coding::Identity => body.as_ref(),
@@ -113,7 +113,7 @@ async fn answer(
             }
         };
         let (json, binary) = form.split(body)?;
-        request::parse(json, binary, &of_model)
+        request::parse(json, binary, &of_model, criticality)
     })
     .await?;
     let rows = validate(&spec, &inputs)?;
@@ -148,7 +148,7 @@ async fn answer(
     let own_id = own_id.unwrap_or_else(|| id.as_str().to_owned());
     let accepted = Coding::accepted(request.headers());
     let size = answer::estimate(&outputs, &reply.outputs);
-    let (written, coding) = offload::by_size(size, move || {
+    let (written, coding) = offload::by_size(front, size, move || {
         let written = answer::write(&spec, &own_id, &outputs, &reply.outputs)?;
         let (body, coding) = accepted.encode(written.body);
         Ok((Written { body, ..written }, coding))
