@@ -17,6 +17,17 @@ pub const BATCH_SECONDS: &str = "fusebox_batch_duration_seconds";
 pub const RUN_SECONDS: &str = "fusebox_run_duration_seconds";
 /// Choosing and writing the answer. Histogram.
 pub const ENCODE_SECONDS: &str = "fusebox_encode_duration_seconds";
+/// Processor time of an actor's thread inside the engine, by actor: the floor under the cost of a
+/// request. A session with more intra-op threads than one spends more than this shows. Counter.
+pub const RUN_CPU_SECONDS: &str = "fusebox_run_cpu_seconds_total";
+/// Runs of the engine that gave outputs, by actor. Counter.
+pub const RUNS: &str = "fusebox_runs_total";
+/// Candidate rows of those runs, by actor. Counter.
+pub const ROWS: &str = "fusebox_run_rows_total";
+/// Processor time of the whole process, in Prometheus' customary name. Counter.
+pub const PROCESS_CPU_SECONDS: &str = "process_cpu_seconds_total";
+/// Resident memory of the process, likewise. Gauge.
+pub const PROCESS_RESIDENT_BYTES: &str = "process_resident_memory_bytes";
 /// Candidate rows of a run. Histogram.
 pub const BATCH_ROWS: &str = "fusebox_batch_rows";
 /// Requests waiting in an actor's mailbox and list, by actor. Gauge.

@@ -152,6 +152,7 @@ impl InferenceActor {
         };
         let spec = Arc::clone(session.spec());
         let ran = session.run(&batch, None, &*self.options.clock, &self.options.watch);
+        self.stats.run_cpu += ran.cpu;
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows, &mut batch, ctx) else {
             return;
         };
@@ -199,6 +200,7 @@ impl InferenceActor {
             &*self.options.clock,
             &self.options.watch,
         );
+        self.stats.run_cpu += ran.cpu;
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows.len(), &mut batch, ctx) else {
             return;
         };

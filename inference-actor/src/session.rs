@@ -53,6 +53,8 @@ pub(crate) struct Ran {
     pub(crate) gather: Duration,
     /// Inside the engine.
     pub(crate) run: Duration,
+    /// Processor time of this thread inside the engine.
+    pub(crate) cpu: Duration,
     /// The engine's word, or what a panic said.
     pub(crate) outputs: Result<Result<Vec<Tensor>, RunError>, String>,
 }
@@ -113,7 +115,9 @@ impl Session {
         // Until the last deadline of the batch somebody may still be glad of the outputs.
         let deadline = batch.iter().map(|w| w.infer.deadline.at()).max();
         watch.begin(ready, deadline.unwrap_or(ready));
+        let cpu_before = clock.thread_cpu();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.runner.run(&inputs)));
+        let cpu = clock.thread_cpu().saturating_sub(cpu_before);
         let told_to_stop = watch.end();
         let end = clock.now();
         if told_to_stop && outcome.is_ok() {
@@ -124,6 +128,7 @@ impl Session {
             begin,
             gather: ready - begin,
             run: end - ready,
+            cpu,
             outputs,
         }
     }

@@ -28,6 +28,9 @@ use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// What each run takes on the clock of a test.
+const RUN: Duration = Duration::from_micros(1);
+
 /// A model of one candidate input and one score.
 fn spec(row_budget: usize) -> Arc<ModelSpec> {
     patient(row_budget, Duration::ZERO)
@@ -64,6 +67,7 @@ fn patient(row_budget: usize, max_delay: Duration) -> Arc<ModelSpec> {
 struct Noting {
     engine: FakeEngine,
     rows: Arc<Mutex<Vec<usize>>>,
+    clock: Arc<ManualClock>,
 }
 
 impl ModelRunner for Noting {
@@ -77,6 +81,7 @@ impl ModelRunner for Noting {
 
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
         self.rows.lock().unwrap().push(inputs[0].shape.rows());
+        self.clock.advance(RUN);
         self.engine.run(inputs)
     }
 
@@ -212,6 +217,7 @@ impl Bench {
         let runner = Box::new(Noting {
             engine: FakeEngine::new(Arc::clone(&self.spec), settings, runs, self.clock.clone()),
             rows: Arc::clone(&self.rows),
+            clock: Arc::clone(&self.clock),
         });
         self.actor.send(Install { runner, warm_up }).await.unwrap();
     }
@@ -409,6 +415,9 @@ async fn an_error_of_the_engine_costs_no_session() {
         (seen.state, seen.errors, seen.panics),
         (ActorState::Ready, 1, 0)
     );
+    // Every run that was begun cost something, the failed one too.
+    let begun = u64::try_from(bench.runs().len()).unwrap();
+    assert_eq!(seen.run_cpu_ns, begun * 1000);
 }
 
 #[actix::test]

@@ -36,9 +36,22 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
             counter.reset();
             counter.inc_by(count);
         }
-        let wasted = metrics.wasted.with_label_values(&[&id]);
-        wasted.reset();
-        wasted.inc_by(snapshot.wasted_run_us as f64 / 1e6);
+        for (counter, seconds) in [
+            (&metrics.wasted, snapshot.wasted_run_us as f64 / 1e6),
+            (&metrics.run_cpu, snapshot.run_cpu_ns as f64 / 1e9),
+        ] {
+            let counter = counter.with_label_values(&[&id]);
+            counter.reset();
+            counter.inc_by(seconds);
+        }
+        for (counter, count) in [
+            (&metrics.runs, snapshot.runs),
+            (&metrics.rows, snapshot.rows),
+        ] {
+            let counter = counter.with_label_values(&[&id]);
+            counter.reset();
+            counter.inc_by(count);
+        }
     }
     metrics.arena.show(&state.shared.arenas.snapshot());
     breakers(&state).await;
