@@ -39,6 +39,10 @@ pub const BREAKER_SECONDS: &str = "fusebox_breaker_seconds";
 pub const BREAKER_SAMPLES: &str = "fusebox_breaker_samples";
 /// Breakers' changes of state, by key, states and reason. Counter.
 pub const BREAKER_TRANSITIONS: &str = "fusebox_breaker_transitions_total";
+/// Times the breakers were made anew after a panic. Counter.
+pub const BREAKER_RESTARTS: &str = "fusebox_breaker_restarts_total";
+/// Connections closed because they said nothing in their time. Counter.
+pub const SILENT_CONNECTIONS: &str = "fusebox_silent_connections_total";
 /// Whether the process is ready. Gauge.
 pub const READY: &str = "fusebox_ready";
 /// Build information as labels. Gauge of value 1.

@@ -55,6 +55,8 @@ async fn breakers(state: &State) {
     let Some(snapshot) = observed(state).await else {
         return;
     };
+    metrics.breaker_restarts.reset();
+    metrics.breaker_restarts.inc_by(snapshot.restarts);
     for breaker in &snapshot.registry.breakers {
         let key = breaker.key.as_str();
         metrics
