@@ -41,6 +41,8 @@ pub const BREAKER_SAMPLES: &str = "fusebox_breaker_samples";
 pub const BREAKER_TRANSITIONS: &str = "fusebox_breaker_transitions_total";
 /// Times the breakers were made anew after a panic. Counter.
 pub const BREAKER_RESTARTS: &str = "fusebox_breaker_restarts_total";
+/// Memory that bodies in flight take together. Gauge.
+pub const BODY_BYTES: &str = "fusebox_bodies_in_flight_bytes";
 /// Connections closed because they said nothing in their time. Counter.
 pub const SILENT_CONNECTIONS: &str = "fusebox_silent_connections_total";
 /// Whether the process is ready. Gauge.

@@ -50,6 +50,8 @@ pub struct Metrics {
     silent_connections: IntCounter,
     /// Breakers' changes of state.
     transitions: IntCounterVec,
+    /// Memory of bodies in flight; set when scraped.
+    pub(crate) body_bytes: IntGauge,
     /// Times the breakers were made anew; set when scraped, from their actor's own count.
     pub(crate) breaker_restarts: IntCounter,
     /// Breakers as of the last scrape.
@@ -109,6 +111,9 @@ impl Metrics {
         let help = "Connections closed because they said nothing in their time.";
         let silent_connections = IntCounter::new(names::SILENT_CONNECTIONS, help)?;
         registry.register(Box::new(silent_connections.clone()))?;
+        let help = "Memory that bodies in flight take together.";
+        let body_bytes = IntGauge::new(names::BODY_BYTES, help)?;
+        registry.register(Box::new(body_bytes.clone()))?;
         let help = "Times the breakers were made anew after a panic.";
         let breaker_restarts = IntCounter::new(names::BREAKER_RESTARTS, help)?;
         registry.register(Box::new(breaker_restarts.clone()))?;
@@ -176,6 +181,7 @@ impl Metrics {
             asked_elsewhere,
             silent_connections,
             breaker_restarts,
+            body_bytes,
             ready,
             registry,
         })

@@ -40,6 +40,8 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
         wasted.reset();
         wasted.inc_by(snapshot.wasted_run_us as f64 / 1e6);
     }
+    let held = i64::try_from(state.shared.bodies.held_bytes()).unwrap_or(i64::MAX);
+    metrics.body_bytes.set(held);
     breakers(&state).await;
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     admin,
+    admission::BodyBudget,
     app::{Worker, admin_server, data_server, worker_count},
     features::EmbeddedStore,
     front::Shared,
@@ -55,6 +56,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
             .map_err(Exit::unavailable)?,
         store: Arc::new(store),
         metrics,
+        bodies: BodyBudget::new(settings.limits.bodies_in_flight),
         directory,
         breaker,
         phase: Arc::new(Phase::default()),
