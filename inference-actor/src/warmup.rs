@@ -49,7 +49,15 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
             };
         }
     };
-    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+    let views: Vec<TensorView<'_>> = spec
+        .inputs
+        .iter()
+        .zip(&inputs)
+        .map(|(input, tensor)| match tensor {
+            Some(tensor) => tensor.view(),
+            None => TensorView::absent(input.dtype),
+        })
+        .collect();
     let mut times = Vec::with_capacity(spec.warm_up_runs);
     for _ in 0..spec.warm_up_runs {
         let start = clock.now();
@@ -73,12 +81,13 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
     }
 }
 
-/// Inputs of the smallest allowed values, at the size of a full run.
-fn made_up(spec: &ModelSpec) -> Result<Vec<Tensor>, String> {
-    spec.inputs
-        .iter()
-        .map(|input| one(input, spec.row_budget))
-        .collect()
+/// Inputs of the smallest allowed values, at the size of a full run; none where the model has its own.
+fn made_up(spec: &ModelSpec) -> Result<Vec<Option<Tensor>>, String> {
+    let made = |input: &InputSpec| match input.optional {
+        true => Ok(None),
+        false => one(input, spec.row_budget).map(Some),
+    };
+    spec.inputs.iter().map(made).collect()
 }
 
 fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {

@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 
 use common::{ModelVersion, SystemClock};
 use inference_actor::{
-    Declared, InputSpec, LoadError, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine,
+    Declared, Graph, InputSpec, LoadError, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine,
     OrtLibrary, OrtSettings, OutputRole, OutputSpec, warm_up,
 };
 
@@ -25,7 +25,7 @@ fn library() -> OrtLibrary {
 }
 
 /// Everything as the graph declares it, run as a whole.
-fn spec(inputs: Vec<Declared>, outputs: Vec<Declared>) -> Result<ModelSpec, LoadError> {
+fn spec(graph: Graph) -> Result<ModelSpec, LoadError> {
     let output = |declared: Declared| OutputSpec {
         name: declared.name,
         dtype: declared.dtype,
@@ -34,11 +34,12 @@ fn spec(inputs: Vec<Declared>, outputs: Vec<Declared>) -> Result<ModelSpec, Load
     };
     let version = ModelVersion::new(1).unwrap();
     Ok(ModelSpec {
-        inputs: inputs
+        inputs: graph
+            .inputs
             .into_iter()
             .map(|d| InputSpec::whole(d.name, d.dtype, d.dims))
             .collect(),
-        outputs: outputs.into_iter().map(output).collect(),
+        outputs: graph.outputs.into_iter().map(output).collect(),
         ..ModelSpec::empty("ml100k_din".parse().unwrap(), version)
     })
 }
