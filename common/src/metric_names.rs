@@ -58,6 +58,12 @@ pub const ARENA_EVENTS: &str = "fusebox_arena_events_total";
 pub const ARENA_RATIO: &str = "fusebox_arena_ratio";
 /// How pressed tensor memory is: 0 idle, 1 active, 2 pressured. Gauge.
 pub const ARENA_STATE: &str = "fusebox_arena_state";
+/// Times the breakers were made anew after a panic. Counter.
+pub const BREAKER_RESTARTS: &str = "fusebox_breaker_restarts_total";
+/// Memory that bodies in flight take together. Gauge.
+pub const BODY_BYTES: &str = "fusebox_bodies_in_flight_bytes";
+/// Connections closed because they said nothing in their time. Counter.
+pub const SILENT_CONNECTIONS: &str = "fusebox_silent_connections_total";
 /// Whether the process is ready. Gauge.
 pub const READY: &str = "fusebox_ready";
 /// Build information as labels. Gauge of value 1.

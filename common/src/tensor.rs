@@ -46,6 +46,8 @@ pub enum DataView<'a> {
     Fixed(&'a [u8]),
     /// Byte strings.
     Strings(&'a [Vec<u8>]),
+    /// No elements: nobody gave this one, so whoever takes it uses its own.
+    Absent,
 }
 
 impl Tensor {
@@ -154,6 +156,16 @@ impl Tensor {
 }
 
 impl<'a> TensorView<'a> {
+    /// In the place of a tensor that was not given and need not be.
+    #[must_use]
+    pub fn absent(dtype: DType) -> Self {
+        Self {
+            dtype,
+            shape: Shape::from_dims([0]),
+            data: DataView::Absent,
+        }
+    }
+
     /// The rows `first..first + count` of the outermost dimension, where they lie. The caller
     /// has checked that they exist; a scalar has one row.
     #[must_use]
@@ -168,6 +180,7 @@ impl<'a> TensorView<'a> {
                 let stride = strings.len() / rows;
                 DataView::Strings(&strings[first * stride..(first + count) * stride])
             }
+            DataView::Absent => return self.clone(),
         };
         TensorView {
             dtype: self.dtype,
@@ -182,6 +195,7 @@ impl<'a> TensorView<'a> {
         let data = match self.data {
             DataView::Fixed(bytes) => TensorData::Fixed(AlignedBytes::copy_of(bytes)),
             DataView::Strings(strings) => TensorData::Strings(strings.to_vec()),
+            DataView::Absent => TensorData::Fixed(AlignedBytes::zeroed(0)),
         };
         Tensor {
             dtype: self.dtype,

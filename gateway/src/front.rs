@@ -18,7 +18,7 @@ use inference_actor::arena::{self, Arenas};
 use pool::{HostId, Pool};
 
 use crate::{
-    admission::{Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
+    admission::{BodyBudget, Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
     failure::Failure,
     features::FeatureStore,
     metrics::Metrics,
@@ -43,6 +43,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Distinguishes the ids this process makes from those of others.
     pub process: u64,
+    /// What bodies in flight may take together.
+    pub bodies: Arc<BodyBudget>,
     /// What fronts read before they ask a model.
     pub directory: Arc<Directory>,
     /// Takes the outcomes of what they asked.

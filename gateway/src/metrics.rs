@@ -52,8 +52,13 @@ pub struct Metrics {
     ready: IntGauge,
     degraded: IntCounterVec,
     asked_elsewhere: IntCounter,
+    silent_connections: IntCounter,
     /// Breakers' changes of state.
     transitions: IntCounterVec,
+    /// Memory of bodies in flight; set when scraped.
+    pub(crate) body_bytes: IntGauge,
+    /// Times the breakers were made anew; set when scraped, from their actor's own count.
+    pub(crate) breaker_restarts: IntCounter,
     /// Breakers as of the last scrape.
     pub(crate) breaker_state: IntGaugeVec,
     pub(crate) breaker_seconds: GaugeVec,
@@ -122,6 +127,15 @@ impl Metrics {
         let help = "Requests asked of a second actor because the first could not finish.";
         let asked_elsewhere = IntCounter::new(names::ASKED_ELSEWHERE, help)?;
         registry.register(Box::new(asked_elsewhere.clone()))?;
+        let help = "Connections closed because they said nothing in their time.";
+        let silent_connections = IntCounter::new(names::SILENT_CONNECTIONS, help)?;
+        registry.register(Box::new(silent_connections.clone()))?;
+        let help = "Memory that bodies in flight take together.";
+        let body_bytes = IntGauge::new(names::BODY_BYTES, help)?;
+        registry.register(Box::new(body_bytes.clone()))?;
+        let help = "Times the breakers were made anew after a panic.";
+        let breaker_restarts = IntCounter::new(names::BREAKER_RESTARTS, help)?;
+        registry.register(Box::new(breaker_restarts.clone()))?;
         let actor = &["actor"];
         let help = "Answers given without the model, by reason.";
         let degraded = counters(names::DEGRADED, help, &["reason"])?;
@@ -193,6 +207,9 @@ impl Metrics {
             )?,
             batch_rows,
             asked_elsewhere,
+            silent_connections,
+            breaker_restarts,
+            body_bytes,
             ready,
             registry,
         })
@@ -256,6 +273,11 @@ impl Metrics {
     /// A request was asked of a second actor.
     pub fn asked_elsewhere(&self) {
         self.asked_elsewhere.inc();
+    }
+
+    /// A connection said nothing in its time.
+    pub fn closed_silent(&self) {
+        self.silent_connections.inc();
     }
 
     /// Tells scrapers whether the process is ready.

@@ -8,5 +8,5 @@ mod strings;
 pub use self::{
     fake::{FakeEngine, FakeSettings, HangMode},
     library::{LibraryError, OrtLibrary},
-    ort::{Declared, OptimizationLevel, OrtEngine, OrtSettings},
+    ort::{Declared, Graph, OptimizationLevel, OrtEngine, OrtSettings},
 };

@@ -48,15 +48,15 @@ pub(crate) fn views<'a>(
             t.view().slice_rows(range.start, range.len())
         }
         (_, Some(t)) => t.view(),
-        // Validation lets only the row index be absent.
         (_, None) => zeros.0.view().slice_rows(0, range.len()),
     };
-    spec.inputs
-        .iter()
-        .map(|i| i.role)
-        .zip(inputs)
-        .map(one)
-        .collect()
+    // Validation lets only the row index be absent, and what the model has a value of its own for.
+    let each = spec.inputs.iter().zip(inputs);
+    each.map(|(input, tensor)| match tensor {
+        None if input.optional => TensorView::absent(input.dtype),
+        _ => one((input.role, tensor)),
+    })
+    .collect()
 }
 
 /// The inputs of several requests laid behind each other, the row index shifted to match.
@@ -170,7 +170,7 @@ fn own(rows: &TensorView<'_>) -> Tensor {
     match rows.data {
         DataView::Fixed(bytes) => arena::copied(rows.dtype, rows.shape.clone(), bytes)
             .expect("rows of a tensor have the bytes of their shape"),
-        DataView::Strings(_) => rows.to_owned(),
+        DataView::Strings(_) | DataView::Absent => rows.to_owned(),
     }
 }
 
@@ -184,15 +184,16 @@ fn concat<'a>(views: impl Iterator<Item = TensorView<'a>> + Clone) -> Tensor {
         DataView::Strings(_) => {
             let strings = views.filter_map(|v| match v.data {
                 DataView::Strings(strings) => Some(strings),
-                DataView::Fixed(_) => None,
+                _ => None,
             });
             Tensor::from_strings(shape, strings.flatten().cloned().collect())
         }
-        DataView::Fixed(_) => {
+        // Models that batch have no inputs that may be absent.
+        DataView::Fixed(_) | DataView::Absent => {
             let bytes = || {
                 views.clone().filter_map(|v| match v.data {
                     DataView::Fixed(bytes) => Some(bytes),
-                    DataView::Strings(_) => None,
+                    _ => None,
                 })
             };
             let total = bytes().map(<[u8]>::len).sum();

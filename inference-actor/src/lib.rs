@@ -28,8 +28,8 @@ mod watchdog;
 pub use actor::{InferenceActor, Options};
 pub use codel::CodelSettings;
 pub use engine::{
-    Declared, FakeEngine, FakeSettings, HangMode, LibraryError, OptimizationLevel, OrtEngine,
-    OrtLibrary, OrtSettings,
+    Declared, FakeEngine, FakeSettings, Graph, HangMode, LibraryError, OptimizationLevel,
+    OrtEngine, OrtLibrary, OrtSettings,
 };
 pub use gauge::{Gauge, Permit};
 pub use messages::{

@@ -54,6 +54,8 @@ pub struct InputSpec {
     pub ranges: Vec<RangeInclusive<i64>>,
     /// The features that fill its last dimension, for requests that name users and items.
     pub features: Vec<String>,
+    /// The graph has a value of its own for it, which requests may replace.
+    pub optional: bool,
     /// The graph declares no shape at all, so any is taken; `dims` is empty then.
     pub any_shape: bool,
     /// Largest sizes taken, by dimension; none for a dimension, or for all, without a limit.
@@ -82,6 +84,7 @@ impl InputSpec {
             role: Role::Whole,
             ranges: Vec::new(),
             features: Vec::new(),
+            optional: false,
             any_shape: false,
             most_dims: Vec::new(),
             warm_up: None,

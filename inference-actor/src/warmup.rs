@@ -70,7 +70,15 @@ fn typical(
     clock: &dyn Clock,
 ) -> Result<Duration, String> {
     let inputs = made_up(spec, rows)?;
-    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+    let views: Vec<TensorView<'_>> = spec
+        .inputs
+        .iter()
+        .zip(&inputs)
+        .map(|(input, tensor)| match tensor {
+            Some(tensor) => tensor.view(),
+            None => TensorView::absent(input.dtype),
+        })
+        .collect();
     let mut times = Vec::with_capacity(spec.warm_up_runs);
     for _ in 0..spec.warm_up_runs {
         let start = clock.now();
@@ -87,9 +95,13 @@ fn typical(
     Ok(later.get(later.len() / 2).copied().unwrap_or_default())
 }
 
-/// Inputs of the smallest allowed values, at the size of a full run.
-fn made_up(spec: &ModelSpec, rows: Option<usize>) -> Result<Vec<Tensor>, String> {
-    spec.inputs.iter().map(|input| one(input, rows)).collect()
+/// Inputs of the smallest allowed values, at the size of a full run; none where the model has its own.
+fn made_up(spec: &ModelSpec, rows: Option<usize>) -> Result<Vec<Option<Tensor>>, String> {
+    let made = |input: &InputSpec| match input.optional {
+        true => Ok(None),
+        false => one(input, rows).map(Some),
+    };
+    spec.inputs.iter().map(made).collect()
 }
 
 fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {

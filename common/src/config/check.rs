@@ -155,6 +155,12 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         "arena.share_percent",
         "must be 1 to 90",
     );
+    let largest = s.limits.recommend_body.0.max(s.limits.infer_body.0);
+    rule(
+        s.limits.bodies_in_flight.0 >= largest.saturating_mul(2),
+        "limits.bodies_in_flight",
+        "must be at least twice the largest of limits.recommend_body and limits.infer_body",
+    );
     let body = 1 << 10..=1 << 30;
     rule(
         body.contains(&s.limits.recommend_body.0),

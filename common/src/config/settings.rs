@@ -59,6 +59,7 @@ sections! {
         infer_deadline: Span,
         infer_body: ByteSize,
         discard_body: ByteSize,
+        bodies_in_flight: ByteSize,
         candidates: usize,
     }
     /// The model repository and its actors.

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     admin,
+    admission::BodyBudget,
     app::{Worker, admin_server, data_server, worker_count},
     features::EmbeddedStore,
     front::Shared,
@@ -63,6 +64,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         arenas,
         store: Arc::new(store),
         metrics,
+        bodies: BodyBudget::new(settings.limits.bodies_in_flight),
         directory,
         breaker,
         phase: Arc::new(Phase::default()),
@@ -114,16 +116,17 @@ fn breaker(
     metrics: &Arc<Metrics>,
 ) -> (Arc<Directory>, Addr<BreakerActor>) {
     let rules = crate::settings::breaker(settings);
-    let registry = Registry::new(
-        &rules,
-        settings.limits.deadline.0,
-        fastrand::u64(..),
-        clock.now(),
-    );
+    let deadline = settings.limits.deadline.0;
+    let registry = Registry::new(&rules, deadline, fastrand::u64(..), clock.now());
     let directory = registry.directory();
     let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
+    let gates = Arc::clone(&directory);
     let options = BreakerActorOptions {
         registry,
+        rebuild: Box::new(move |now| {
+            let gates = Arc::clone(&gates);
+            Registry::over(gates, &rules, deadline, fastrand::u64(..), now)
+        }),
         clock: Box::new(move || clock.now()),
         tick: BREAKER_TICK,
         on_change: Box::new(move |change| metrics.transition(change)),

@@ -57,27 +57,41 @@ pub struct OrtEngine {
 }
 
 impl OrtEngine {
-    /// Opens a session. `complete` turns what the graph declares, inputs and outputs by name,
-    /// datatype and dimensions, into a full spec; it is where the manifest comes in.
+    /// Opens a session. `complete` turns what the graph declares into a full spec; it is where the
+    /// manifest comes in.
     pub fn open(
         library: &OrtLibrary,
         settings: &OrtSettings,
-        complete: impl FnOnce(Vec<Declared>, Vec<Declared>) -> Result<ModelSpec, LoadError>,
+        complete: impl FnOnce(Graph) -> Result<ModelSpec, LoadError>,
     ) -> Result<Self, LoadError> {
         let unreadable = |e: ort::Error| LoadError::Unreadable {
             path: settings.path.display().to_string(),
             reason: first_line(e.message()),
         };
         let session = session(library, settings).map_err(unreadable)?;
-        let inputs = declared(session.inputs(), "input", &settings.path)?;
-        let outputs = declared(session.outputs(), "output", &settings.path)?;
-        let spec = Arc::new(complete(inputs, outputs)?);
+        let graph = Graph {
+            inputs: declared(session.inputs(), "input", &settings.path)?,
+            overridable: overridable(&session),
+            outputs: declared(session.outputs(), "output", &settings.path)?,
+        };
+        let spec = Arc::new(complete(graph)?);
         Ok(Self {
             session,
             spec,
             options: Arc::new(RunOptions::new().map_err(unreadable)?),
         })
     }
+}
+
+/// What a graph takes and gives, in its own order.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    /// What a run cannot do without.
+    pub inputs: Vec<Declared>,
+    /// Inputs for which the graph has a value of its own.
+    pub overridable: Vec<Declared>,
+    /// What a run gives.
+    pub outputs: Vec<Declared>,
 }
 
 /// What a graph says of one input or output.
@@ -115,32 +129,43 @@ fn declared(
 ) -> Result<Vec<Declared>, LoadError> {
     let one = |outlet: &Outlet| {
         let name = outlet.name().to_owned();
-        let not = || LoadError::NotATensor {
+        tensor_of(&name, outlet.dtype()).ok_or_else(|| LoadError::NotATensor {
             path: path.display().to_string(),
             what,
-            name: name.clone(),
-        };
-        let ValueType::Tensor {
-            ty,
-            shape,
-            dimension_symbols,
-        } = outlet.dtype()
-        else {
-            return Err(not());
-        };
-        let dtype = dtype_of(*ty).ok_or_else(not)?;
-        let dim = |(size, symbol): (&i64, &String)| match usize::try_from(*size) {
-            Ok(size) => Dim::Fixed(size),
-            Err(_) => Dim::Dynamic(symbol.clone()),
-        };
-        let dims = shape
-            .iter()
-            .zip(dimension_symbols.iter())
-            .map(dim)
-            .collect();
-        Ok(Declared { name, dtype, dims })
+            name,
+        })
     };
     outlets.iter().map(one).collect()
+}
+
+/// Initialisers that are listed as inputs too. Those of types that are not served keep their value.
+fn overridable(session: &Session) -> Vec<Declared> {
+    let all = session.overridable_initializers();
+    let each = all.iter();
+    each.filter_map(|initializer| tensor_of(initializer.name(), initializer.dtype()))
+        .collect()
+}
+
+/// None for what is no dense tensor of a served type.
+fn tensor_of(name: &str, value: &ValueType) -> Option<Declared> {
+    let ValueType::Tensor {
+        ty,
+        shape,
+        dimension_symbols,
+    } = value
+    else {
+        return None;
+    };
+    let dim = |(size, symbol): (&i64, &String)| match usize::try_from(*size) {
+        Ok(size) => Dim::Fixed(size),
+        Err(_) => Dim::Dynamic(symbol.clone()),
+    };
+    let dims = shape.iter().zip(dimension_symbols.iter()).map(dim);
+    Some(Declared {
+        name: name.to_owned(),
+        dtype: dtype_of(*ty)?,
+        dims: dims.collect(),
+    })
 }
 
 impl ModelRunner for OrtEngine {
@@ -153,14 +178,15 @@ impl ModelRunner for OrtEngine {
     }
 
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
-        let values: Vec<_> = inputs
-            .iter()
-            .map(value)
-            .collect::<Result<_, _>>()
-            .map_err(|e| failure(&e))?;
-        let run = self
-            .session
-            .run_with_options(values.as_slice(), &*self.options);
+        let options = &*self.options;
+        let run = if self.spec.inputs.iter().any(|input| input.optional) {
+            let values = named(&self.spec, inputs).map_err(|e| failure(&e))?;
+            self.session.run_with_options(values, options)
+        } else {
+            let values: ort::Result<Vec<_>> = inputs.iter().map(value).collect();
+            let values = values.map_err(|e| failure(&e))?;
+            self.session.run_with_options(values.as_slice(), options)
+        };
         let outputs = run.map_err(|e| failure(&e))?;
         outputs
             .values()
@@ -214,6 +240,17 @@ fn dtype_of(ty: TensorElementType) -> Option<DType> {
     })
 }
 
+/// Input values by name, for a model some of whose inputs may be absent. By position costs less.
+fn named<'v>(
+    spec: &ModelSpec,
+    inputs: &'v [TensorView<'v>],
+) -> ort::Result<Vec<(String, SessionInputValue<'v>)>> {
+    let each = spec.inputs.iter().zip(inputs);
+    each.filter(|(_, view)| !matches!(view.data, DataView::Absent))
+        .map(|(input, view)| Ok((input.name.clone(), value(view)?)))
+        .collect()
+}
+
 /// An input value over the memory where the tensor lies.
 fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
     fn over<'v, T>(shape: &'v Shape, elements: &'v [T]) -> ort::Result<SessionInputValue<'v>>
@@ -227,6 +264,7 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
         DataView::Strings(strings) => {
             return Ok(strings::into_engine(view.shape.dims(), strings)?.into());
         }
+        DataView::Absent => return Err(ort::Error::new("an input that is needed is absent")),
     };
     let shape = &view.shape;
     match view.dtype {

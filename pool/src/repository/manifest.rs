@@ -14,8 +14,8 @@ use std::{
 
 use common::{ByteSize, ModelName, ModelVersion, Span, tensor::DType};
 use inference_actor::{
-    Declared, Dim, FakeSettings, HangMode, InputSpec, LoadError, ModelSpec, OptimizationLevel,
-    OutputRole, OutputSpec, Role,
+    Declared, Dim, FakeSettings, Graph, HangMode, InputSpec, LoadError, ModelSpec,
+    OptimizationLevel, OutputRole, OutputSpec, Role,
 };
 use serde::Deserialize;
 
@@ -251,16 +251,23 @@ impl Manifest {
         }
     }
 
-    /// The spec of a model whose graph declares these inputs and outputs.
+    /// The spec of a model with this graph. A model that batches has no optional inputs: requests of
+    /// one run would have to agree on them, so there the graph's own values hold.
     pub(crate) fn complete(
         &self,
         name: &ModelName,
         version: ModelVersion,
-        inputs: Vec<Declared>,
-        outputs: Vec<Declared>,
+        graph: Graph,
     ) -> Result<ModelSpec, LoadError> {
+        let row_budget = self.batching.rows().or(self.max_batch_size);
+        let overridable = match row_budget {
+            None => graph.overridable,
+            Some(_) => Vec::new(),
+        };
+        let needed = graph.inputs.len();
+        let inputs = [graph.inputs, overridable].concat();
         self.known("input", self.inputs.keys(), &inputs)?;
-        self.known("output", self.outputs.keys(), &outputs)?;
+        self.known("output", self.outputs.keys(), &graph.outputs)?;
         let empty = ModelSpec::empty(name.clone(), version);
         let spec = ModelSpec {
             business_code: self
@@ -269,10 +276,15 @@ impl Manifest {
                 .unwrap_or_else(|| name.to_string()),
             inputs: inputs
                 .into_iter()
-                .map(|i| self.input(i))
+                .enumerate()
+                .map(|(index, declared)| {
+                    let optional = index >= needed;
+                    let input = self.input(declared)?;
+                    Ok(InputSpec { optional, ..input })
+                })
                 .collect::<Result<_, _>>()?,
-            outputs: outputs.into_iter().map(|o| self.output(o)).collect(),
-            row_budget: self.batching.rows().or(self.max_batch_size),
+            outputs: graph.outputs.into_iter().map(|o| self.output(o)).collect(),
+            row_budget,
             learns_row_budget: matches!(self.batching.row_budget, Some(RowBudget::Learned(_))),
             max_delay: self
                 .batching
@@ -288,7 +300,7 @@ impl Manifest {
     }
 
     /// The inputs and outputs of a model of the drill engine, which has no graph to tell them.
-    pub(crate) fn declared(&self) -> Result<(Vec<Declared>, Vec<Declared>), LoadError> {
+    pub(crate) fn declared(&self) -> Result<Graph, LoadError> {
         let input = |(name, entry): (&String, &Input)| {
             let both = entry.dtype.zip(entry.shape.as_ref());
             let (dtype, shape) = both.ok_or_else(|| {
@@ -311,7 +323,11 @@ impl Manifest {
             dtype: DType::Fp32,
             dims: dims(),
         };
-        Ok((inputs, self.outputs.keys().map(output).collect()))
+        Ok(Graph {
+            inputs,
+            overridable: Vec::new(),
+            outputs: self.outputs.keys().map(output).collect(),
+        })
     }
 
     fn input(&self, declared: Declared) -> Result<InputSpec, LoadError> {
@@ -394,12 +410,15 @@ mod tests {
     }
 
     fn complete(text: &str) -> Result<ModelSpec, LoadError> {
-        let inputs = vec![declared("ids", DType::Int32), declared("row", DType::Int32)];
-        let outputs = vec![declared("score", DType::Fp32)];
+        let graph = Graph {
+            inputs: vec![declared("ids", DType::Int32), declared("row", DType::Int32)],
+            overridable: vec![declared("k", DType::Fp32)],
+            outputs: vec![declared("score", DType::Fp32)],
+        };
         let version = ModelVersion::new(1).unwrap();
         manifest(text)
             .unwrap()
-            .complete(&"m".parse().unwrap(), version, inputs, outputs)
+            .complete(&"m".parse().unwrap(), version, graph)
     }
 
     #[test]
@@ -419,6 +438,15 @@ mod tests {
         assert!(wrong("\ninstances = 0\n").contains("model.toml:2: "));
         assert!(wrong("versions = \"newest\"").contains("model.toml:1: expected \"latest\""));
         assert!(wrong("max_batch_size = 4\n[batching]\nrow_budget = 4\n").contains("keep one"));
+    }
+
+    #[test]
+    fn what_the_graph_has_a_value_for_is_optional_and_fixed_where_requests_share_a_run() {
+        let spec = complete("").unwrap();
+        let optional: Vec<_> = spec.inputs.iter().map(|i| i.optional).collect();
+        assert_eq!(optional, [false, false, true]);
+        assert_eq!(complete("max_batch_size = 8\n").unwrap().inputs.len(), 2);
+        assert!(complete("[inputs.k]\nmax_shape = [4]\n").is_ok());
     }
 
     #[test]

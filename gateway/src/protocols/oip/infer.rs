@@ -81,8 +81,10 @@ async fn answer(
     let deadline = deadline(start, request.headers(), settings.limits.infer_deadline.0)?;
     let criticality = criticality(request.headers(), &settings.admission.priority_key)?;
     let form = BodyForm::of(request)?;
+    let most = settings.limits.infer_body;
     let limits = BodyLimits {
-        most: settings.limits.infer_body,
+        budget: &shared.bodies,
+        most,
         discard: settings.limits.discard_body,
         time: settings.http.body_timeout.0.min(deadline.limit()),
     };
@@ -104,15 +106,8 @@ async fn answer(
         inputs,
         outputs,
     } = offload::by_size(front, size, move || {
-        let decoded;
-        let body = match form.coding {
-            Coding::Identity => body.as_ref(),
-            coding => {
-                decoded = coding.decode(&body, limits.most)?;
-                decoded.as_slice()
-            }
-        };
-        let (json, binary) = form.split(body)?;
+        let body = form.coding.decode(body, most)?;
+        let (json, binary) = form.split(&body)?;
         request::parse(json, binary, &of_model, criticality)
     })
     .await?;

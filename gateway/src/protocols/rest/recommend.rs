@@ -68,6 +68,7 @@ async fn answer(
     let criticality = criticality(request.headers(), &settings.admission.priority_key)?;
     require_json(request)?;
     let limits = BodyLimits {
+        budget: &shared.bodies,
         most: settings.limits.recommend_body,
         discard: settings.limits.discard_body,
         // A body that is later than its request's deadline is of no use either.
@@ -80,6 +81,7 @@ async fn answer(
         candidates: settings.limits.candidates,
     };
     let asked = Recommend::parse(&body, front.store().catalogue(), limits)?;
+    drop(body);
     let deadline = match asked.timeout_ms {
         Some(ms) => by_header.tightened(Duration::from_millis(ms)),
         None => by_header,
