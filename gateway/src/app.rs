@@ -79,8 +79,9 @@ pub fn data_server(
         App::new()
             .app_data(Data::new(Desk::new(Rc::clone(&front))))
             .app_data(Data::new(front))
-            .configure(oip::configure)
+            // Fixed paths first: a path with a model's name in it costs a pattern to match.
             .configure(rest::configure)
+            .configure(oip::configure)
             .wrap_fn(move |request, service| track(&ledger, &phase, request, service))
     };
     let port = DataPort {
