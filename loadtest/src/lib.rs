@@ -35,6 +35,7 @@ mod workers;
 mod workload;
 
 pub use record::{Hist, Quantiles};
-pub use report::Report;
+pub use metrics::{Series, fetch as fetch_metrics};
+pub use report::{Machine, Report, commit};
 pub use run::Load;
 pub use schedule::{Arrival, Schedule, ScheduleSpec};
