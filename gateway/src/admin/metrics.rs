@@ -36,6 +36,8 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
             counter.reset();
             counter.inc_by(count);
         }
+        let held = i64::try_from(snapshot.session_memory_bytes).unwrap_or(i64::MAX);
+        metrics.session_memory.with_label_values(&[&id]).set(held);
         let wasted = metrics.wasted.with_label_values(&[&id]);
         wasted.reset();
         wasted.inc_by(snapshot.wasted_run_us as f64 / 1e6);
