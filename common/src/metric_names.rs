@@ -62,6 +62,8 @@ pub const ARENA_STATE: &str = "fusebox_arena_state";
 pub const BREAKER_RESTARTS: &str = "fusebox_breaker_restarts_total";
 /// Memory that bodies in flight take together. Gauge.
 pub const BODY_BYTES: &str = "fusebox_bodies_in_flight_bytes";
+/// What an actor's session holds, by the engine's account. Gauge.
+pub const SESSION_MEMORY: &str = "fusebox_session_memory_bytes";
 /// Connections closed because they said nothing in their time. Counter.
 pub const SILENT_CONNECTIONS: &str = "fusebox_silent_connections_total";
 /// Whether the process is ready. Gauge.

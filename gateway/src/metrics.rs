@@ -75,6 +75,8 @@ pub struct Metrics {
     pub(crate) rows: IntCounterVec,
     /// Waiting requests, by actor; set when scraped.
     pub(crate) mailbox_depth: IntGaugeVec,
+    /// What sessions hold, by actor; set when scraped.
+    pub(crate) session_memory: IntGaugeVec,
     /// New sessions, by actor and cause; set when scraped, from the actors' own counts.
     pub(crate) restarts: IntCounterVec,
     /// Entries dropped before their run, by actor and reason; likewise.
@@ -156,6 +158,11 @@ impl Metrics {
             run: seconds(names::RUN_SECONDS, "Inside the engine.")?,
             encode: seconds(names::ENCODE_SECONDS, "Ranking and writing the items.")?,
             mailbox_depth: gauges(names::MAILBOX_DEPTH, "Requests waiting, by actor.", actor)?,
+            session_memory: gauges(
+                names::SESSION_MEMORY,
+                "What a session holds, by the engine's account; 0 where it does not say.",
+                actor,
+            )?,
             restarts: counters(
                 names::ACTOR_RESTARTS,
                 "New sessions, by actor and cause.",

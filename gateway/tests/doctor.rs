@@ -99,3 +99,68 @@ fn a_scene_of_a_genre_that_nobody_has_is_named_with_those_there_are() {
         "{text}"
     );
 }
+
+/// The doctor as a user who owns nothing. Root may read everything, so root lets another user look,
+/// who gets a copy of the program where it can be reached: `folder`.
+fn as_a_stranger(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let own = Path::new(env!("CARGO_BIN_EXE_gateway"));
+    let mut command = Command::new(own);
+    if rustix::process::geteuid().is_root() {
+        let reachable = folder.join("gateway");
+        fs::copy(own, &reachable).unwrap();
+        command = Command::new(reachable);
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+    }
+    command.arg("doctor").args(arguments);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+fn allow(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_may_not_be_read_is_named_with_the_command_that_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    allow(folder.path(), 0o755);
+    let repository = folder.path().join("models");
+    let version = repository.join("mine/1");
+    let model = version.join("model.onnx");
+    fs::create_dir_all(&version).unwrap();
+    fs::write(&model, "no model, but nobody gets to see that").unwrap();
+    let store = folder.path().join("features.redb");
+    fs::write(&store, "").unwrap();
+    let config = folder.path().join("config.toml");
+    let named = format!("[features]\nstore = \"{}\"\n", store.display());
+    fs::write(&config, named).unwrap();
+    let given = ["--config", config.to_str().unwrap(), "--model-repository"];
+    let given = [&FREE[..], &given, &[repository.to_str().unwrap()]].concat();
+
+    allow(&model, 0o000);
+    allow(&store, 0o000);
+    let (status, text) = as_a_stranger(folder.path(), &given);
+    assert_ne!(status, 0, "{text}");
+    for (what, path) in [("model mine", &model), ("feature store", &store)] {
+        let mend = format!("run `chmod a+r {}`", path.display());
+        let told = |line: &&str| line.starts_with(&format!("PROBLEM  {what}"));
+        let line = text.lines().find(told).unwrap_or_default();
+        assert!(
+            line.contains("permission denied") && line.contains(&mend),
+            "{text}"
+        );
+    }
+
+    allow(&repository, 0o000);
+    let (_, text) = as_a_stranger(folder.path(), &given);
+    allow(&repository, 0o755);
+    let mend = format!("run `chmod a+rx {}`", repository.display());
+    assert!(
+        text.contains("PROBLEM  model repository") && text.contains(&mend),
+        "{text}"
+    );
+}

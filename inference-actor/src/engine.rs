@@ -2,6 +2,7 @@
 
 mod fake;
 mod library;
+mod memory;
 mod ort;
 mod strings;
 

@@ -52,6 +52,8 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
             counter.reset();
             counter.inc_by(count);
         }
+        let held = i64::try_from(snapshot.session_memory_bytes).unwrap_or(i64::MAX);
+        metrics.session_memory.with_label_values(&[&id]).set(held);
     }
     metrics.arena.show(&state.shared.arenas.snapshot());
     let held = i64::try_from(state.shared.bodies.held_bytes()).unwrap_or(i64::MAX);

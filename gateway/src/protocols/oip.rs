@@ -20,6 +20,7 @@ mod json;
 mod metadata;
 mod numbers;
 mod offload;
+pub(super) mod openapi;
 mod request;
 mod stats;
 mod target;

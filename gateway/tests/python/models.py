@@ -57,6 +57,12 @@ def many_outputs(count=40):
     return model(nodes, [("x", "INT64", ["n"])], outputs, added)
 
 
+def squares():
+    """As much memory for a run as its input asks for."""
+    nodes = [helper.make_node("Mul", ["x", "x"], ["xx"]), helper.make_node("Add", ["xx", "x"], ["y"])]
+    return model(nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])])
+
+
 def overridable():
     """Initialisers that are inputs as well: a factor and a text that requests may replace."""
     factor = helper.make_tensor("factor", TensorProto.FLOAT, [2], [10.0, 100.0])

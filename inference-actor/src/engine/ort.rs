@@ -14,6 +14,7 @@ use ort::{
 
 use super::{
     library::{OrtLibrary, first_line},
+    memory::Arena,
     strings,
 };
 use crate::{
@@ -51,10 +52,25 @@ pub struct OrtSettings {
 
 /// A session of ONNX Runtime: one intra-op thread, no spinning; parallelism is by actors.
 pub struct OrtEngine {
+    /// Before the session, which it belongs to and must not outlive.
+    arena: Option<Arena>,
     session: Session,
     spec: Arc<ModelSpec>,
     options: Arc<RunOptions>,
+    held: Held,
 }
+
+/// What the session holds, as last asked: asking costs about a microsecond, and the answer changes
+/// only where a run needs more than any before it.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Option<u64>,
+    runs: u64,
+    largest_input_bytes: usize,
+}
+
+/// Runs after which it is asked again, whatever their size.
+const ASK_EVERY_RUNS: u64 = 64;
 
 impl OrtEngine {
     /// Opens a session. `complete` turns what the graph declares into a full spec; it is where the
@@ -75,11 +91,38 @@ impl OrtEngine {
             outputs: declared(session.outputs(), "output", &settings.path)?,
         };
         let spec = Arc::new(complete(graph)?);
-        Ok(Self {
+        let arena = match settings.arena {
+            true => Some(Arena::of(&session).map_err(unreadable)?),
+            false => None,
+        };
+        let mut engine = Self {
+            arena,
             session,
             spec,
             options: Arc::new(RunOptions::new().map_err(unreadable)?),
-        })
+            held: Held::default(),
+        };
+        engine.ask_memory();
+        Ok(engine)
+    }
+
+    fn ask_memory(&mut self) {
+        self.held.bytes = self.arena.as_ref().and_then(Arena::taken_bytes);
+    }
+
+    fn note_run(&mut self, inputs: &[TensorView<'_>]) {
+        let bytes = |view: &TensorView<'_>| match view.data {
+            DataView::Fixed(bytes) => bytes.len(),
+            DataView::Strings(strings) => strings.iter().map(Vec::len).sum(),
+            DataView::Absent => 0,
+        };
+        let input_bytes: usize = inputs.iter().map(bytes).sum();
+        let grown = input_bytes > self.held.largest_input_bytes;
+        self.held.runs += 1;
+        if grown || self.held.runs.is_multiple_of(ASK_EVERY_RUNS) {
+            self.held.largest_input_bytes = self.held.largest_input_bytes.max(input_bytes);
+            self.ask_memory();
+        }
     }
 }
 
@@ -188,11 +231,14 @@ impl ModelRunner for OrtEngine {
             self.session.run_with_options(values.as_slice(), options)
         };
         let outputs = run.map_err(|e| failure(&e))?;
-        outputs
-            .values()
-            .map(|value| tensor(&value))
-            .collect::<Result<_, _>>()
-            .map_err(|e| failure(&e))
+        let copied: ort::Result<Vec<_>> = outputs.values().map(|value| tensor(&value)).collect();
+        drop(outputs);
+        self.note_run(inputs);
+        copied.map_err(|e| failure(&e))
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.held.bytes
     }
 
     fn rearm(&mut self) {
