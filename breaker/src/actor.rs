@@ -7,15 +7,20 @@
 //! Mailbox: [`MAILBOX`] messages. Fronts use `try_send` and keep a refused batch for the next try
 //! ([`crate::OutcomeBuffer::put_back`]); a full mailbox thus costs samples, never a request.
 //!
-//! A panic ends the actor and loses what was learned. The gates keep the last states for their time
-//! to live; a new actor takes the same gates over ([`crate::Registry::over`]).
+//! A panic loses the registry and what it learned, never the actor: its work runs behind a wall, and
+//! its address, which every front holds, stays good. The gates keep the last states for their time to
+//! live; after a wait ([`crate::revival`]) a new registry takes the same gates over
+//! ([`crate::Registry::over`]). Outcomes that come in between are dropped and counted.
 
 use crate::buffer::MAX_BATCH;
 use crate::cluster::Advice;
 use crate::gate::Observation;
 use crate::registry::{KeyTransition, Registry, RegistrySnapshot};
+use crate::revival::Revival;
 use crate::transition::Force;
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// 32 fronts with two batches each: beyond that the actor is behind, and fresher outcomes are
@@ -28,8 +33,12 @@ pub type ReadClock = Box<dyn Fn() -> Instant + Send>;
 /// Told of every change of state, for metrics and for other instances. Must not block.
 pub type OnChange = Box<dyn Fn(&KeyTransition) + Send>;
 
+/// Makes a registry over the gates of the one that was lost.
+pub type Rebuild = Box<dyn Fn(Instant) -> Registry + Send>;
+
 pub struct BreakerActorOptions {
     pub registry: Registry,
+    pub rebuild: Rebuild,
     pub clock: ReadClock,
     /// Time between ticks: how late an opening, a probe phase or a ramp step may be.
     pub tick: Duration,
@@ -37,32 +46,72 @@ pub struct BreakerActorOptions {
 }
 
 pub struct BreakerActor {
-    registry: Registry,
+    /// None from a panic until the next is due.
+    registry: Option<Registry>,
+    rebuild: Rebuild,
+    revival: Revival,
+    last_panic: Option<String>,
     clock: ReadClock,
     tick: Duration,
     on_change: OnChange,
-    changes: Vec<KeyTransition>,
     outcomes: u64,
     truncated: u64,
+    lost: u64,
 }
 
 impl BreakerActor {
     pub fn new(options: BreakerActorOptions) -> Self {
         Self {
-            registry: options.registry,
+            registry: Some(options.registry),
+            rebuild: options.rebuild,
+            revival: Revival::default(),
+            last_panic: None,
             clock: options.clock,
             tick: options.tick,
             on_change: options.on_change,
-            changes: Vec::new(),
             outcomes: 0,
             truncated: 0,
+            lost: 0,
         }
     }
 
-    fn tell_changes(&mut self) {
-        for change in self.changes.drain(..) {
-            log_change(&change);
-            (self.on_change)(&change);
+    /// Works on the registry and tells what changed; `None` where there is none, or none any more.
+    fn guarded<R>(
+        &mut self,
+        now: Instant,
+        work: impl FnOnce(&mut Registry, &mut Vec<KeyTransition>) -> R,
+    ) -> Option<R> {
+        let (registry, on_change) = (self.registry.as_mut()?, &self.on_change);
+        // What a panic leaves half done inside the registry goes with it.
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let mut changes = Vec::new();
+            let result = work(registry, &mut changes);
+            for change in &changes {
+                log_change(change);
+                on_change(change);
+            }
+            result
+        }));
+        done.map_err(|panic| self.fall(&*panic, now)).ok()
+    }
+
+    fn fall(&mut self, panic: &(dyn Any + Send), now: Instant) {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        let text = text.unwrap_or("a panic without words");
+        self.registry = None;
+        let wait = self.revival.lost(now);
+        tracing::error!(panic = text, ?wait, "the breakers are lost and made anew");
+        self.last_panic = Some(text.to_owned());
+    }
+
+    fn rise(&mut self, now: Instant) {
+        if !self.revival.is_due(now) {
+            return;
+        }
+        match catch_unwind(AssertUnwindSafe(|| (self.rebuild)(now))) {
+            Ok(registry) => self.registry = Some(registry),
+            Err(panic) => self.fall(&*panic, now),
         }
     }
 }
@@ -86,8 +135,8 @@ impl Actor for BreakerActor {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(self.tick, |actor, _| {
             let now = (actor.clock)();
-            actor.registry.tick(now, &mut actor.changes);
-            actor.tell_changes();
+            actor.rise(now);
+            actor.guarded(now, |registry, changes| registry.tick(now, changes));
         });
     }
 }
@@ -105,8 +154,12 @@ impl Handler<ObserveOutcomes> for BreakerActor {
         self.truncated += (message.0.len() - batch.len()) as u64;
         self.outcomes += batch.len() as u64;
         let now = (self.clock)();
-        self.registry.record(batch, now, &mut self.changes);
-        self.tell_changes();
+        let taken = self.guarded(now, |registry, changes| {
+            registry.record(batch, now, changes);
+        });
+        if taken.is_none() {
+            self.lost += batch.len() as u64;
+        }
     }
 }
 
@@ -122,23 +175,37 @@ pub struct ActorSnapshot {
     pub outcomes: u64,
     /// Outcomes beyond the bound of a batch, not looked at.
     pub truncated: u64,
+    /// Outcomes that came while there was no registry.
+    pub lost: u64,
+    /// Times a panic lost all that was learned.
+    pub restarts: u64,
+    /// What the last of them said.
+    pub last_panic: Option<String>,
+    /// Whether there is no registry right now.
+    pub is_down: bool,
 }
 
 impl Handler<Observe> for BreakerActor {
     type Result = MessageResult<Observe>;
 
     fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        let now = (self.clock)();
+        let registry = self.guarded(now, |registry, _| registry.snapshot(now));
         MessageResult(ActorSnapshot {
-            registry: self.registry.snapshot((self.clock)()),
+            is_down: registry.is_none(),
+            registry: registry.unwrap_or_default(),
             outcomes: self.outcomes,
             truncated: self.truncated,
+            lost: self.lost,
+            restarts: self.revival.restarts(),
+            last_panic: self.last_panic.clone(),
         })
     }
 }
 
 /// An operator's command. Logged with who and why.
 #[derive(Message)]
-#[rtype(result = "Result<KeyTransition, UnknownKey>")]
+#[rtype(result = "Result<KeyTransition, ForceError>")]
 pub struct ForceBreaker {
     /// `model:version:scene`, or `process`.
     pub key: String,
@@ -148,11 +215,15 @@ pub struct ForceBreaker {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no breaker is named `{0}`; list them with GET /admin/breakers")]
-pub struct UnknownKey(pub String);
+pub enum ForceError {
+    #[error("no breaker is named `{0}`; list them with GET /admin/breakers")]
+    UnknownKey(String),
+    #[error("the breakers are being made anew after a panic; try again in a moment")]
+    Restarting,
+}
 
 impl Handler<ForceBreaker> for BreakerActor {
-    type Result = Result<KeyTransition, UnknownKey>;
+    type Result = Result<KeyTransition, ForceError>;
 
     fn handle(&mut self, message: ForceBreaker, _: &mut Self::Context) -> Self::Result {
         let ForceBreaker {
@@ -162,14 +233,16 @@ impl Handler<ForceBreaker> for BreakerActor {
             why,
         } = message;
         let now = (self.clock)();
-        let change = self
-            .registry
-            .force(&key, force, now)
-            .ok_or(UnknownKey(key))?;
-        tracing::warn!(key = %change.key, ?force, who, why, "breaker forced");
-        self.changes.push(change.clone());
-        self.tell_changes();
-        Ok(change)
+        let forced = self.guarded(now, |registry, changes| {
+            let change = registry.force(&key, force, now)?;
+            tracing::warn!(key = %change.key, ?force, who, why, "breaker forced");
+            changes.push(change.clone());
+            Some(change)
+        });
+        match forced {
+            Some(change) => change.ok_or(ForceError::UnknownKey(key)),
+            None => Err(ForceError::Restarting),
+        }
     }
 }
 
@@ -186,9 +259,9 @@ impl Handler<Advise> for BreakerActor {
 
     fn handle(&mut self, message: Advise, _: &mut Self::Context) {
         let now = (self.clock)();
-        let change = self.registry.advise(&message.key, message.advice, now);
-        self.changes.extend(change);
-        self.tell_changes();
+        self.guarded(now, |registry, changes| {
+            changes.extend(registry.advise(&message.key, message.advice, now));
+        });
     }
 }
 

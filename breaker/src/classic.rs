@@ -182,6 +182,11 @@ impl ClassicBreaker {
         }
     }
 
+    /// Opens a fresh breaker whose gate was not closed.
+    pub(crate) fn take_over(&mut self, now: Instant) -> Transition {
+        self.open(Reason::TakenOver, now)
+    }
+
     fn open(&mut self, reason: Reason, now: Instant) -> Transition {
         self.enter(
             Phase::Open {

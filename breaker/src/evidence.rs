@@ -183,6 +183,11 @@ impl EvidenceBreaker {
         (self.phase == Phase::Closed).then(|| self.open(Reason::ClusterAgreed, now))
     }
 
+    /// Opens a fresh breaker whose gate was not closed.
+    pub(crate) fn take_over(&mut self, now: Instant) -> Transition {
+        self.open(Reason::TakenOver, now)
+    }
+
     pub(crate) fn state(&self) -> State {
         self.phase.state()
     }

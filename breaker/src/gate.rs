@@ -217,6 +217,15 @@ impl Gate {
         Word::from_bits(self.word.load(Ordering::Acquire)).state()
     }
 
+    /// How the breaker left this gate, if not closed and not too long ago: whether an operator holds
+    /// it open.
+    pub(crate) fn left_guarded(&self, now: Instant) -> Option<bool> {
+        let expired = self.nanos(now) > self.expires_ns.load(Ordering::Relaxed);
+        let state = self.state();
+        let guarded = state != State::Closed && !expired;
+        guarded.then(|| state == State::Open && self.until_ns.load(Ordering::Relaxed) == 0)
+    }
+
     pub(crate) fn era(&self) -> u32 {
         Word::from_bits(self.word.load(Ordering::Acquire)).era()
     }

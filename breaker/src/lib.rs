@@ -35,6 +35,7 @@ mod probe;
 mod ramp;
 mod registry;
 mod relearn;
+mod revival;
 mod settings;
 mod sketch;
 mod snapshot;
@@ -47,8 +48,8 @@ mod window;
 pub mod sim;
 
 pub use actor::{
-    ActorSnapshot, Advise, BreakerActor, BreakerActorOptions, ForceBreaker, MAILBOX, Observe,
-    ObserveOutcomes, OnChange, ReadClock, UnknownKey,
+    ActorSnapshot, Advise, BreakerActor, BreakerActorOptions, ForceBreaker, ForceError, MAILBOX,
+    Observe, ObserveOutcomes, OnChange, ReadClock, Rebuild,
 };
 pub use buffer::{MAX_BATCH, OutcomeBuffer};
 pub use cluster::{Advice, ClusterView, Incarnation, InstanceRecord};

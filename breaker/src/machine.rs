@@ -153,6 +153,16 @@ impl Breaker {
         self.noted(change)
     }
 
+    /// Begins open, because that is how its predecessor left its gate; `pinned` as an operator did.
+    pub(crate) fn take_over(&mut self, pinned: bool, now: Instant) -> Transition {
+        let change = match pinned {
+            true => each!(&mut self.rule, rule => rule.force(Force::Open, now)),
+            false => each!(&mut self.rule, rule => rule.take_over(now)),
+        };
+        self.noted(Some(change));
+        change
+    }
+
     pub fn posture(&self) -> Posture {
         each!(&self.rule, rule => Posture {
             state: rule.state(),

@@ -62,7 +62,9 @@ impl Registry {
         Self::over(directory, settings, deadline, seed, now)
     }
 
-    /// Takes over the gates of a registry that was lost, closed and with nothing learned.
+    /// Takes over the gates of a registry that was lost, with nothing learned. A key whose gate still
+    /// stands other than closed begins open: to admit its traffic at once would be to believe that
+    /// the fault is gone because the breaker was.
     pub fn over(
         directory: Arc<Directory>,
         settings: &BreakerSettings,
@@ -235,7 +237,10 @@ impl Registry {
         let fresh = gate.era() == 0;
         let era = if fresh { 0 } else { gate.era().wrapping_add(1) };
         let seed = self.seed ^ u64::from(key.incarnation).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let breaker = Breaker::new(&self.rules, gate.profile(), era, seed, now);
+        let mut breaker = Breaker::new(&self.rules, gate.profile(), era, seed, now);
+        if let Some(pinned) = gate.left_guarded(now) {
+            breaker.take_over(pinned, now);
+        }
         let published = breaker.posture();
         gate.publish(&published, self.widespread, now, self.state_ttl);
         let name = name.to_string().into();
@@ -300,7 +305,7 @@ impl Registry {
 }
 
 /// Everything an operator can see.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct RegistrySnapshot {
     pub breakers: Vec<BreakerSnapshot>,
     pub widespread: bool,

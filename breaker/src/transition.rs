@@ -54,6 +54,8 @@ pub enum Reason {
     Rebaselined,
     /// Enough other instances opened on their own evidence.
     ClusterAgreed,
+    /// Not closed when the registry was lost: its successor begins where the gate still stands.
+    TakenOver,
     ForcedOpen,
     ForcedClosed,
     Reset,
@@ -75,6 +77,7 @@ impl Reason {
             Self::RampCompleted => "ramp_completed",
             Self::Rebaselined => "rebaselined",
             Self::ClusterAgreed => "cluster_agreed",
+            Self::TakenOver => "taken_over",
             Self::ForcedOpen => "forced_open",
             Self::ForcedClosed => "forced_closed",
             Self::Reset => "reset",

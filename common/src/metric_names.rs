@@ -50,6 +50,22 @@ pub const BREAKER_SECONDS: &str = "fusebox_breaker_seconds";
 pub const BREAKER_SAMPLES: &str = "fusebox_breaker_samples";
 /// Breakers' changes of state, by key, states and reason. Counter.
 pub const BREAKER_TRANSITIONS: &str = "fusebox_breaker_transitions_total";
+/// Tensor memory in bytes, by kind: leased, held, most_leased, budget. Gauge.
+pub const ARENA_BYTES: &str = "fusebox_arena_bytes";
+/// Leases of tensor memory, by event: lease, hit, refused, eviction, returned_from_afar, overdue. Counter.
+pub const ARENA_EVENTS: &str = "fusebox_arena_events_total";
+/// Shares of 1, by kind: hit, internal_fragmentation, external_fragmentation. Gauge.
+pub const ARENA_RATIO: &str = "fusebox_arena_ratio";
+/// How pressed tensor memory is: 0 idle, 1 active, 2 pressured. Gauge.
+pub const ARENA_STATE: &str = "fusebox_arena_state";
+/// Times the breakers were made anew after a panic. Counter.
+pub const BREAKER_RESTARTS: &str = "fusebox_breaker_restarts_total";
+/// Memory that bodies in flight take together. Gauge.
+pub const BODY_BYTES: &str = "fusebox_bodies_in_flight_bytes";
+/// What an actor's session holds, by the engine's account. Gauge.
+pub const SESSION_MEMORY: &str = "fusebox_session_memory_bytes";
+/// Connections closed because they said nothing in their time. Counter.
+pub const SILENT_CONNECTIONS: &str = "fusebox_silent_connections_total";
 /// Whether the process is ready. Gauge.
 pub const READY: &str = "fusebox_ready";
 /// Build information as labels. Gauge of value 1.

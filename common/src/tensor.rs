@@ -7,7 +7,7 @@ mod buffer;
 mod dtype;
 mod shape;
 
-pub use buffer::{AlignedBytes, Element};
+pub use buffer::{AlignedBytes, Block, Element, LINE_BYTES, Lender, aligned_zeros};
 pub use dtype::DType;
 pub use shape::{Shape, ShapeError};
 
@@ -46,6 +46,8 @@ pub enum DataView<'a> {
     Fixed(&'a [u8]),
     /// Byte strings.
     Strings(&'a [Vec<u8>]),
+    /// No elements: nobody gave this one, so whoever takes it uses its own.
+    Absent,
 }
 
 impl Tensor {
@@ -130,6 +132,14 @@ impl Tensor {
         }
     }
 
+    /// The bytes of fixed-width elements, for writing.
+    pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match &mut self.data {
+            TensorData::Fixed(bytes) => Some(bytes.as_bytes_mut()),
+            TensorData::Strings(_) => None,
+        }
+    }
+
     /// The tensor without its ownership.
     #[must_use]
     pub fn view(&self) -> TensorView<'_> {
@@ -146,6 +156,16 @@ impl Tensor {
 }
 
 impl<'a> TensorView<'a> {
+    /// In the place of a tensor that was not given and need not be.
+    #[must_use]
+    pub fn absent(dtype: DType) -> Self {
+        Self {
+            dtype,
+            shape: Shape::from_dims([0]),
+            data: DataView::Absent,
+        }
+    }
+
     /// The rows `first..first + count` of the outermost dimension, where they lie. The caller
     /// has checked that they exist; a scalar has one row.
     #[must_use]
@@ -160,6 +180,7 @@ impl<'a> TensorView<'a> {
                 let stride = strings.len() / rows;
                 DataView::Strings(&strings[first * stride..(first + count) * stride])
             }
+            DataView::Absent => return self.clone(),
         };
         TensorView {
             dtype: self.dtype,
@@ -174,6 +195,7 @@ impl<'a> TensorView<'a> {
         let data = match self.data {
             DataView::Fixed(bytes) => TensorData::Fixed(AlignedBytes::copy_of(bytes)),
             DataView::Strings(strings) => TensorData::Strings(strings.to_vec()),
+            DataView::Absent => TensorData::Fixed(AlignedBytes::zeroed(0)),
         };
         Tensor {
             dtype: self.dtype,

@@ -3,6 +3,7 @@
 //! inference actor's.
 
 mod body;
+mod budget;
 mod concurrency;
 mod criticality;
 mod deadline;
@@ -11,6 +12,9 @@ mod predict;
 mod unread;
 
 pub use body::{BodyLimits, read_body, require_json};
+#[cfg(test)]
+pub(crate) use budget::tests::body as budget_body;
+pub use budget::{Body, BodyBudget};
 pub use concurrency::LimiterSettings;
 pub use criticality::criticality;
 pub use deadline::deadline;

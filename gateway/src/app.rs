@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     admin,
     connections::{Ledger, keep_ledger, opened, track},
+    data_port::{DataPort, Hooks},
     front::{Front, FrontActor, Shared},
     protocols::{oip, rest},
     recommend::Desk,
@@ -52,11 +53,14 @@ pub fn data_server(
 ) -> io::Result<Server> {
     let http = shared.settings.http.clone();
     let workers = worker_count(&shared.settings);
-    let shared_grace = shared.settings.drain.grace.0.as_secs().max(1);
+    let grace = shared.settings.drain.grace.0;
+    let metrics = Arc::clone(&shared.metrics);
     let next = Arc::new(AtomicUsize::new(0));
     let factory = move || {
         // Relaxed: the number only has to be unique.
         let host = HostId(next.fetch_add(1, Ordering::Relaxed));
+        let name = format!("worker-{}", host.0);
+        shared.arenas.settle(name, shared.clock.now());
         let front = Rc::new(Front::new(Arc::clone(&shared), host));
         let ledger = keep_ledger();
         let worker = Worker {
@@ -75,22 +79,23 @@ pub fn data_server(
         App::new()
             .app_data(Data::new(Desk::new(Rc::clone(&front))))
             .app_data(Data::new(front))
-            .configure(oip::configure)
+            // Fixed paths first: a path with a model's name in it costs a pattern to match.
             .configure(rest::configure)
+            .configure(oip::configure)
             .wrap_fn(move |request, service| track(&ledger, &phase, request, service))
     };
-    let server = HttpServer::new(factory)
-        .workers(workers)
-        .max_connections(http.max_connections)
-        .keep_alive(http.keep_alive.0)
-        .client_request_timeout(http.header_timeout.0)
-        // A small answer must not wait for a larger packet, least of all on HTTP/2.
-        .tcp_nodelay(true)
-        .shutdown_timeout(shared_grace)
-        .disable_signals()
-        .on_connect(opened)
-        .listen_auto_h2c(listener)?;
-    Ok(server.run())
+    let port = DataPort {
+        workers,
+        max_connections: http.max_connections,
+        keep_alive: http.keep_alive.0,
+        header_timeout: http.header_timeout.0,
+        grace,
+    };
+    let hooks = Hooks {
+        opened,
+        silent: move || metrics.closed_silent(),
+    };
+    port.serve(listener, factory, hooks)
 }
 
 /// The admin port: one thread of its own, so that a busy data port cannot hide what is going on.

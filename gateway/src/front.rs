@@ -14,10 +14,11 @@ use common::{
     Clock, ErrorCode, RequestId,
     config::{Scene, Settings},
 };
+use inference_actor::arena::{self, Arenas};
 use pool::{HostId, Pool};
 
 use crate::{
-    admission::{Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
+    admission::{BodyBudget, Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
     failure::Failure,
     features::FeatureStore,
     metrics::Metrics,
@@ -28,6 +29,8 @@ use crate::{
 pub struct Shared {
     /// The configuration in force.
     pub settings: Settings,
+    /// Tensor memory.
+    pub arenas: Arc<Arenas>,
     /// The pool of inference actors.
     pub pool: Pool,
     /// Users and items.
@@ -40,6 +43,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Distinguishes the ids this process makes from those of others.
     pub process: u64,
+    /// What bodies in flight may take together.
+    pub bodies: Arc<BodyBudget>,
     /// What fronts read before they ask a model.
     pub directory: Arc<Directory>,
     /// Takes the outcomes of what they asked.
@@ -211,6 +216,7 @@ impl Actor for FrontActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // What a quiet thread has gathered must not wait for its next request.
         ctx.run_interval(OUTCOME_WAIT, |actor, _| actor.0.hand_over_outcomes());
+        ctx.run_interval(arena::TICK_EVERY, |actor, _| arena::tick(actor.0.now()));
     }
 }
 

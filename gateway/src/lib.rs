@@ -9,6 +9,7 @@ mod app;
 pub mod boot;
 pub mod cli;
 mod connections;
+mod data_port;
 mod failure;
 pub mod features;
 mod front;

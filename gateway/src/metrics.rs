@@ -1,5 +1,6 @@
 //! Metrics of the request path: handles resolved once, then only atomics.
 
+mod arena;
 mod process;
 
 use common::{ErrorCode, metric_names as names};
@@ -51,14 +52,21 @@ pub struct Metrics {
     ready: IntGauge,
     degraded: IntCounterVec,
     asked_elsewhere: IntCounter,
+    silent_connections: IntCounter,
     /// Breakers' changes of state.
     transitions: IntCounterVec,
+    /// Memory of bodies in flight; set when scraped.
+    pub(crate) body_bytes: IntGauge,
+    /// Times the breakers were made anew; set when scraped, from their actor's own count.
+    pub(crate) breaker_restarts: IntCounter,
     /// Breakers as of the last scrape.
     pub(crate) breaker_state: IntGaugeVec,
     pub(crate) breaker_seconds: GaugeVec,
     pub(crate) breaker_samples: IntGaugeVec,
     /// Engine time spent on answers nobody waited for; set when scraped.
     pub(crate) wasted: CounterVec,
+    /// Tensor memory; set when scraped.
+    pub(crate) arena: arena::ArenaMetrics,
     /// Processor time inside the engine, by actor; set when scraped.
     pub(crate) run_cpu: CounterVec,
     /// Runs, by actor; likewise.
@@ -67,6 +75,8 @@ pub struct Metrics {
     pub(crate) rows: IntCounterVec,
     /// Waiting requests, by actor; set when scraped.
     pub(crate) mailbox_depth: IntGaugeVec,
+    /// What sessions hold, by actor; set when scraped.
+    pub(crate) session_memory: IntGaugeVec,
     /// New sessions, by actor and cause; set when scraped, from the actors' own counts.
     pub(crate) restarts: IntCounterVec,
     /// Entries dropped before their run, by actor and reason; likewise.
@@ -119,6 +129,15 @@ impl Metrics {
         let help = "Requests asked of a second actor because the first could not finish.";
         let asked_elsewhere = IntCounter::new(names::ASKED_ELSEWHERE, help)?;
         registry.register(Box::new(asked_elsewhere.clone()))?;
+        let help = "Connections closed because they said nothing in their time.";
+        let silent_connections = IntCounter::new(names::SILENT_CONNECTIONS, help)?;
+        registry.register(Box::new(silent_connections.clone()))?;
+        let help = "Memory that bodies in flight take together.";
+        let body_bytes = IntGauge::new(names::BODY_BYTES, help)?;
+        registry.register(Box::new(body_bytes.clone()))?;
+        let help = "Times the breakers were made anew after a panic.";
+        let breaker_restarts = IntCounter::new(names::BREAKER_RESTARTS, help)?;
+        registry.register(Box::new(breaker_restarts.clone()))?;
         let actor = &["actor"];
         let help = "Answers given without the model, by reason.";
         let degraded = counters(names::DEGRADED, help, &["reason"])?;
@@ -128,6 +147,7 @@ impl Metrics {
         }
         Ok(Self {
             protocols: protocols(&registry)?,
+            arena: arena::ArenaMetrics::new(&registry)?,
             parse: seconds(names::PARSE_SECONDS, "Reading and parsing the request.")?,
             features: seconds(names::FEATURES_SECONDS, "Features, candidates and tensors.")?,
             queue: seconds(names::QUEUE_SECONDS, "Waiting for the actor.")?,
@@ -138,6 +158,11 @@ impl Metrics {
             run: seconds(names::RUN_SECONDS, "Inside the engine.")?,
             encode: seconds(names::ENCODE_SECONDS, "Ranking and writing the items.")?,
             mailbox_depth: gauges(names::MAILBOX_DEPTH, "Requests waiting, by actor.", actor)?,
+            session_memory: gauges(
+                names::SESSION_MEMORY,
+                "What a session holds, by the engine's account; 0 where it does not say.",
+                actor,
+            )?,
             restarts: counters(
                 names::ACTOR_RESTARTS,
                 "New sessions, by actor and cause.",
@@ -189,6 +214,9 @@ impl Metrics {
             )?,
             batch_rows,
             asked_elsewhere,
+            silent_connections,
+            breaker_restarts,
+            body_bytes,
             ready,
             registry,
         })
@@ -252,6 +280,11 @@ impl Metrics {
     /// A request was asked of a second actor.
     pub fn asked_elsewhere(&self) {
         self.asked_elsewhere.inc();
+    }
+
+    /// A connection said nothing in its time.
+    pub fn closed_silent(&self) {
+        self.silent_connections.inc();
     }
 
     /// Tells scrapers whether the process is ready.

@@ -83,21 +83,57 @@ fn a_colocated_run_that_honours_its_end_costs_one_504() {
 
 #[test]
 fn a_colocated_run_that_ignores_its_end_ends_the_process_with_status_70() {
-    let model = hanging("placement = \"colocated\"", "ignores");
-    let config = format!(
-        "{CALM}[supervision]\nhang_grace = \"200ms\"\n[drain]\ndelay = \"200ms\"\ngrace = \"5s\"\n"
+    let held = hanging("placement = \"colocated\"", "ignores");
+    let other = drill(
+        "placement = \"dedicated\"\ninstances = 1",
+        "latency = \"1500ms\"",
     );
-    let rig = Rig::start(&[("m", model)], &config);
+    let config = format!(
+        "{CALM}[limits]\ndeadline = \"10s\"\n[http]\nworkers = 2\n[supervision]\nhang_grace = \"200ms\"\n\
+         [drain]\ndelay = \"200ms\"\ngrace = \"10s\"\n"
+    );
+    let rig = Rig::start(&[("m", held), ("other", other)], &config);
     assert_eq!(statuses(&rig, 3, 100), [200, 200, 200]);
     let http = rig.http;
-    let held = std::thread::spawn(move || Caller::new(http).recommend("m", 100).is_err());
+    // Connections are dealt to the two workers in turn: these two go to different ones.
+    let (mut of_other, mut of_held) = (Caller::new(http), Caller::new(http));
+    of_other.connect().unwrap();
+    of_held.connect().unwrap();
+    let answered = std::thread::spawn(move || of_other.recommend("other", 8000).unwrap().status);
+    eventually("the other worker's request", || {
+        (rig.look("/admin/actors/other-1-d0")["mailbox_depth"] == 1).then_some(())
+    });
+    let lost = std::thread::spawn(move || of_held.recommend("m", 100).is_err());
+    eventually("readiness to say no", || (rig.ready() != 200).then_some(()));
     let (status, log) = rig.ended();
     assert_eq!(status.code(), Some(70), "{log}");
     assert!(log.contains("is held"), "{log}");
+    assert_eq!(answered.join().unwrap(), 200, "the other worker is drained");
     assert!(
-        held.join().unwrap(),
+        lost.join().unwrap(),
         "the held worker's request is the one exception"
     );
+}
+
+#[test]
+fn more_threads_given_up_than_are_borne_end_the_process_with_status_70() {
+    let behaviour = "hang_every = 1\nhang = \"60s\"\nhang_mode = \"ignores\"";
+    let model = drill("placement = \"dedicated\"\ninstances = 1", behaviour);
+    let config = format!(
+        "{CALM}[supervision]\nhang_grace = \"20ms\"\nrestart_delay = \"1ms\"\nquarantine = 1\n\
+         [drain]\ndelay = \"10ms\"\ngrace = \"2s\"\n"
+    );
+    let rig = Rig::start(&[("m", model)], &config);
+    assert_eq!(rig.recommend("m", 50), 504);
+    rig.until("m-1-d0", "serving");
+    eventually("the first thread to be given up", || {
+        (rig.look("/admin/pool")["threads_in_quarantine"] == 1).then_some(())
+    });
+    rig.until("m-1-d0", "serving");
+    assert_eq!(rig.recommend("m", 50), 504);
+    let (status, log) = rig.ended();
+    assert_eq!(status.code(), Some(70), "{log}");
+    assert!(log.contains("2 threads are held"), "{log}");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 mod fake;
 mod library;
+mod memory;
 mod ort;
 mod strings;
 
 pub use self::{
     fake::{FakeEngine, FakeSettings, HangMode},
     library::{LibraryError, OrtLibrary},
-    ort::{Declared, OptimizationLevel, OrtEngine, OrtSettings},
+    ort::{Declared, Graph, OptimizationLevel, OrtEngine, OrtSettings},
 };

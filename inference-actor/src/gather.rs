@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use common::tensor::{AlignedBytes, DType, DataView, Shape, Tensor, TensorView};
+use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
 
 use crate::{
+    arena,
     runner::RunError,
     spec::{ModelSpec, OutputRole, Role, Rows},
 };
@@ -47,15 +48,15 @@ pub(crate) fn views<'a>(
             t.view().slice_rows(range.start, range.len())
         }
         (_, Some(t)) => t.view(),
-        // Validation lets only the row index be absent.
         (_, None) => zeros.0.view().slice_rows(0, range.len()),
     };
-    spec.inputs
-        .iter()
-        .map(|i| i.role)
-        .zip(inputs)
-        .map(one)
-        .collect()
+    // Validation lets only the row index be absent, and what the model has a value of its own for.
+    let each = spec.inputs.iter().zip(inputs);
+    each.map(|(input, tensor)| match tensor {
+        None if input.optional => TensorView::absent(input.dtype),
+        _ => one((input.role, tensor)),
+    })
+    .collect()
 }
 
 /// The inputs of several requests laid behind each other, the row index shifted to match.
@@ -94,7 +95,7 @@ pub(crate) fn split(
         expect_rows(&declared.name, output, batch.iter().map(of).sum())?;
         let mut first = 0;
         for (answer, rows) in answers.iter_mut().zip(batch) {
-            answer.push(output.view().slice_rows(first, of(rows)).to_owned());
+            answer.push(own(&output.view().slice_rows(first, of(rows))));
             first += of(rows);
         }
     }
@@ -130,34 +131,47 @@ pub(crate) fn expect_rows(name: &str, output: &Tensor, rows: usize) -> Result<()
 }
 
 fn row_index(dtype: DType, batch: &[(&Inputs, Rows)], index: usize) -> Tensor {
-    let mut rows = Vec::with_capacity(batch.iter().map(|(_, r)| r.candidates).sum());
-    let mut base = 0i64;
-    for (inputs, size) in batch {
-        match &inputs[index] {
-            None => rows.extend(std::iter::repeat_n(base, size.candidates)),
-            Some(own) => match own.elements::<i32>() {
-                Some(own) => rows.extend(own.iter().map(|row| base + i64::from(*row))),
-                None => rows.extend(
-                    own.elements::<i64>()
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|r| base + r),
-                ),
-            },
-        }
-        base += i64::try_from(size.requests).expect("rows in memory fit");
+    // The manifest admits only these two types for a row index.
+    match dtype {
+        DType::Int64 => shifted::<i64>(batch, index),
+        _ => shifted::<i32>(batch, index),
     }
-    let shape = Shape::from_dims([rows.len()]);
-    let tensor = match dtype {
-        DType::Int64 => Tensor::from_elements(shape, &rows),
-        // The manifest admits only these two types for a row index.
-        _ => {
-            let narrow =
-                |row: &i64| i32::try_from(*row).expect("fewer than 2^31 requests in a run");
-            Tensor::from_elements(shape, &rows.iter().map(narrow).collect::<Vec<i32>>())
+}
+
+/// The row indexes of a batch, each shifted by the rows of the requests before it.
+fn shifted<T>(batch: &[(&Inputs, Rows)], index: usize) -> Tensor
+where
+    T: Element + TryFrom<usize> + std::ops::Add<Output = T>,
+{
+    let total = batch.iter().map(|(_, rows)| rows.candidates).sum();
+    let shape = Shape::from_dims([total]);
+    let mut memory = arena::at_hand(T::DTYPE, &shape, total * size_of::<T>());
+    let mut rest = memory.as_mut_slice::<T>();
+    let mut base = 0;
+    for (inputs, rows) in batch {
+        let (here, behind) = rest.split_at_mut(rows.candidates);
+        rest = behind;
+        // Requests in memory are fewer than the smaller type counts.
+        let shift = T::try_from(base).unwrap_or_else(|_| T::zeroed());
+        match inputs[index].as_ref().and_then(Tensor::elements::<T>) {
+            None => here.fill(shift),
+            Some(own) => here
+                .iter_mut()
+                .zip(own)
+                .for_each(|(row, own)| *row = *own + shift),
         }
-    };
-    tensor.expect("one element a row")
+        base += rows.requests;
+    }
+    Tensor::from_bytes(T::DTYPE, shape, memory).expect("one element a row")
+}
+
+/// A copy of these rows in memory of their own.
+fn own(rows: &TensorView<'_>) -> Tensor {
+    match rows.data {
+        DataView::Fixed(bytes) => arena::copied(rows.dtype, rows.shape.clone(), bytes)
+            .expect("rows of a tensor have the bytes of their shape"),
+        DataView::Strings(_) | DataView::Absent => rows.to_owned(),
+    }
 }
 
 /// Tensors of equal inner shape laid behind each other along the first dimension.
@@ -170,18 +184,20 @@ fn concat<'a>(views: impl Iterator<Item = TensorView<'a>> + Clone) -> Tensor {
         DataView::Strings(_) => {
             let strings = views.filter_map(|v| match v.data {
                 DataView::Strings(strings) => Some(strings),
-                DataView::Fixed(_) => None,
+                _ => None,
             });
             Tensor::from_strings(shape, strings.flatten().cloned().collect())
         }
-        DataView::Fixed(_) => {
+        // Models that batch have no inputs that may be absent.
+        DataView::Fixed(_) | DataView::Absent => {
             let bytes = || {
                 views.clone().filter_map(|v| match v.data {
                     DataView::Fixed(bytes) => Some(bytes),
-                    DataView::Strings(_) => None,
+                    _ => None,
                 })
             };
-            let mut memory = AlignedBytes::zeroed(bytes().map(<[u8]>::len).sum());
+            let total = bytes().map(<[u8]>::len).sum();
+            let mut memory = arena::at_hand(first.dtype, &shape, total);
             let mut at = 0;
             for part in bytes() {
                 memory.as_bytes_mut()[at..at + part.len()].copy_from_slice(part);

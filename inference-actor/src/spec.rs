@@ -1,6 +1,6 @@
 //! What a model takes and gives, and how its inputs batch.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use common::{
     ModelName, ModelVersion,
@@ -54,6 +54,8 @@ pub struct InputSpec {
     pub ranges: Vec<RangeInclusive<i64>>,
     /// The features that fill its last dimension, for requests that name users and items.
     pub features: Vec<String>,
+    /// The graph has a value of its own for it, which requests may replace.
+    pub optional: bool,
     /// The graph declares no shape at all, so any is taken; `dims` is empty then.
     pub any_shape: bool,
     /// Largest sizes taken, by dimension; none for a dimension, or for all, without a limit.
@@ -82,6 +84,7 @@ impl InputSpec {
             role: Role::Whole,
             ranges: Vec::new(),
             features: Vec::new(),
+            optional: false,
             any_shape: false,
             most_dims: Vec::new(),
             warm_up: None,
@@ -151,6 +154,10 @@ pub struct ModelSpec {
     pub outputs: Vec<OutputSpec>,
     /// Most candidate rows of one run; none for a model that is not batched or split.
     pub row_budget: Option<usize>,
+    /// Whether a better budget is to be learned at warm-up, from what runs cost.
+    pub learns_row_budget: bool,
+    /// How long requests wait for company; not at all unless the manifest says so.
+    pub max_delay: Duration,
     /// Words a categorical feature may take, by feature; the index in the list is the value.
     pub vocabulary: Vec<(String, Vec<String>)>,
     /// Rows of a batch, for a model all of whose inputs and outputs share their first dimension.
@@ -179,6 +186,8 @@ impl ModelSpec {
             inputs: Vec::new(),
             outputs: Vec::new(),
             row_budget: None,
+            learns_row_budget: false,
+            max_delay: Duration::ZERO,
             vocabulary: Vec::new(),
             max_batch_size: None,
             warm_up_runs: 4,

@@ -80,13 +80,13 @@ pub enum InputError {
     },
 }
 
-/// Checks inputs against a model's declaration. `inputs` follow the order of the spec; only a
-/// row-index input may be absent, and only while there is one request row.
+/// Checks inputs against a model's declaration. `inputs` follow the order of the spec; optional ones
+/// may be absent, and a row-index input while there is one request row.
 pub fn validate(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<Rows, InputError> {
     for (input, tensor) in spec.inputs.iter().zip(inputs) {
         match tensor {
             Some(tensor) => one(input, tensor)?,
-            None if input.role == Role::RowIndex => {}
+            None if input.role == Role::RowIndex || input.optional => {}
             None => return Err(InputError::Missing(input.name.clone())),
         }
     }

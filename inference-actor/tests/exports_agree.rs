@@ -13,8 +13,8 @@ use common::{
     tensor::{Shape, Tensor, TensorView},
 };
 use inference_actor::{
-    Declared, Dim, InputSpec, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine, OrtLibrary,
-    OrtSettings, OutputRole, OutputSpec, Role,
+    Declared, Dim, Graph, InputSpec, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine,
+    OrtLibrary, OrtSettings, OutputRole, OutputSpec,
 };
 
 /// How far the algebra of the serving form may move a score.
@@ -49,34 +49,19 @@ fn open(library: &OrtLibrary, file: &str) -> OrtEngine {
         arena: true,
         optimization: OptimizationLevel::All,
     };
-    let whole = |inputs: Vec<Declared>, outputs: Vec<Declared>| {
-        let input = |i: Declared| InputSpec {
-            name: i.name,
-            dtype: i.dtype,
-            dims: i.dims,
-            role: Role::Whole,
-            ranges: Vec::new(),
-            features: Vec::new(),
-            any_shape: false,
-            most_dims: Vec::new(),
-            warm_up: None,
-        };
+    let whole = |graph: Graph| {
+        let input = |i: Declared| InputSpec::whole(i.name, i.dtype, i.dims);
         let output = |o: Declared| OutputSpec {
             name: o.name,
             dtype: o.dtype,
             dims: o.dims,
             role: OutputRole::Whole,
         };
+        let version = ModelVersion::new(1).unwrap();
         Ok(ModelSpec {
-            name: "m".parse().unwrap(),
-            version: ModelVersion::new(1).unwrap(),
-            business_code: "m".into(),
-            inputs: inputs.into_iter().map(input).collect(),
-            outputs: outputs.into_iter().map(output).collect(),
-            row_budget: None,
-            vocabulary: Vec::new(),
-            max_batch_size: None,
-            warm_up_runs: 4,
+            inputs: graph.inputs.into_iter().map(input).collect(),
+            outputs: graph.outputs.into_iter().map(output).collect(),
+            ..ModelSpec::empty("m".parse().unwrap(), version)
         })
     };
     OrtEngine::open(library, &settings, whole).unwrap()

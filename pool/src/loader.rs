@@ -60,6 +60,7 @@ impl Loader {
             EngineKind::Onnx => warm_up(&mut *runner, &*self.clock),
             EngineKind::Drill => WarmUp {
                 typical_run: drill_run(source, &*runner),
+                row_budget: None,
                 reason: "drill engine: its run time is taken from its settings".into(),
             },
         };
@@ -86,9 +87,8 @@ impl Loader {
                     optimization: manifest.optimization,
                     arena: prepared.weight_bytes < SHARED_FOR_ITS_WEIGHTS_BYTES,
                 };
-                let engine = OrtEngine::open(&self.library, &settings, |inputs, outputs| {
-                    let mut spec =
-                        manifest.complete(&source.name, source.version, inputs, outputs)?;
+                let engine = OrtEngine::open(&self.library, &settings, |graph| {
+                    let mut spec = manifest.complete(&source.name, source.version, graph)?;
                     for input in &mut spec.inputs {
                         input.any_shape = prepared.shapeless.contains(&input.name);
                     }
@@ -97,8 +97,8 @@ impl Loader {
                 Ok(Box::new(engine))
             }
             EngineKind::Drill => {
-                let (inputs, outputs) = manifest.declared()?;
-                let spec = manifest.complete(&source.name, source.version, inputs, outputs)?;
+                let graph = manifest.declared()?;
+                let spec = manifest.complete(&source.name, source.version, graph)?;
                 let runs = Arc::clone(&source.drill_runs);
                 Ok(Box::new(FakeEngine::new(
                     Arc::new(spec),

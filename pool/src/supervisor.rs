@@ -104,22 +104,28 @@ impl Supervisor {
         self.slots.get(id)
     }
 
-    /// The slot, if the news is about the actor that holds it now.
-    fn current(&mut self, id: &ActorId, incarnation: u64) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(id)?;
-        (slot.incarnation == incarnation).then_some(slot)
+    /// What news of an actor changes: nothing, if another actor has taken its place by now.
+    fn news(
+        &mut self,
+        id: &ActorId,
+        incarnation: u64,
+        change: impl FnOnce(&mut Slot, &Policy) -> Vec<Effect>,
+    ) -> Vec<Effect> {
+        match self.slots.get_mut(id) {
+            Some(slot) if slot.incarnation == incarnation => change(slot, &self.policy),
+            _ => Vec::new(),
+        }
     }
 
     /// The session asked for is in place.
     pub(crate) fn loaded(&mut self, id: &ActorId, incarnation: u64) -> Vec<Effect> {
-        let Some(slot) = self.current(id, incarnation) else {
-            return Vec::new();
-        };
-        slot.recycling = false;
-        if slot.session == SessionState::Loading {
-            slot.session = SessionState::Ready;
-        }
-        vec![Effect::Reroute]
+        self.news(id, incarnation, |slot, _| {
+            slot.recycling = false;
+            if slot.session == SessionState::Loading {
+                slot.session = SessionState::Ready;
+            }
+            vec![Effect::Reroute]
+        })
     }
 
     /// The session asked for could not be loaded.
@@ -129,20 +135,18 @@ impl Supervisor {
         incarnation: u64,
         failure: Failure,
     ) -> Vec<Effect> {
-        let policy = self.policy.clone();
-        let Some(slot) = self.current(id, incarnation) else {
-            return Vec::new();
-        };
-        let recycling = std::mem::take(&mut slot.recycling);
-        slot.counts.load_failures += 1;
-        if slot.session == SessionState::Loading {
-            return slot.fail(failure, &policy);
-        }
-        if recycling {
-            // The old session goes on serving; that is the point of recycling warm.
-            slot.last_cause = failure.cause;
-        }
-        Vec::new()
+        self.news(id, incarnation, |slot, policy| {
+            let recycling = std::mem::take(&mut slot.recycling);
+            slot.counts.load_failures += 1;
+            if slot.session == SessionState::Loading {
+                return slot.fail(failure, policy);
+            }
+            if recycling {
+                // The old session goes on serving; that is the point of recycling warm.
+                slot.last_cause = failure.cause;
+            }
+            Vec::new()
+        })
     }
 
     /// An actor's engine panicked after so many good runs.
@@ -153,20 +157,18 @@ impl Supervisor {
         good_runs: u64,
         failure: Failure,
     ) -> Vec<Effect> {
-        let policy = self.policy.clone();
-        let Some(slot) = self.current(id, incarnation) else {
-            return Vec::new();
-        };
-        // An actor runs what waits for it as soon as it has a session, so the news of a panic may
-        // come before the news that the session is in place.
-        if !matches!(slot.session, SessionState::Ready | SessionState::Loading) {
-            return Vec::new();
-        }
-        slot.counts.panics += 1;
-        if good_runs >= policy.healthy_runs {
-            slot.failures_in_row = 0;
-        }
-        slot.lose_session(failure, &policy)
+        self.news(id, incarnation, |slot, policy| {
+            // An actor runs what waits for it as soon as it has a session, so the news of a panic
+            // may come before the news that the session is in place.
+            if !matches!(slot.session, SessionState::Ready | SessionState::Loading) {
+                return Vec::new();
+            }
+            slot.counts.panics += 1;
+            if good_runs >= policy.healthy_runs {
+                slot.failures_in_row = 0;
+            }
+            slot.lose_session(failure, policy)
+        })
     }
 
     /// An actor's run does not end. Its thread is lost, so another actor takes its place.
@@ -177,32 +179,29 @@ impl Supervisor {
         good_runs: u64,
         failure: Failure,
     ) -> Vec<Effect> {
-        let policy = self.policy.clone();
-        let Some(slot) = self.current(id, incarnation) else {
-            return Vec::new();
-        };
-        slot.counts.kills += 1;
-        slot.incarnation += 1;
-        // What was being loaded would go to the actor that is given up.
-        slot.recycling = false;
-        if good_runs >= policy.healthy_runs {
-            slot.failures_in_row = 0;
-        }
-        let mut effects = vec![Effect::Replace {
-            incarnation: slot.incarnation,
-        }];
-        effects.extend(slot.lose_session(failure, &policy));
-        effects
+        self.news(id, incarnation, |slot, policy| {
+            slot.counts.kills += 1;
+            slot.incarnation += 1;
+            // What was being loaded would go to the actor that is given up.
+            slot.recycling = false;
+            if good_runs >= policy.healthy_runs {
+                slot.failures_in_row = 0;
+            }
+            let incarnation = slot.incarnation;
+            let mut effects = vec![Effect::Replace { incarnation }];
+            effects.extend(slot.lose_session(failure, policy));
+            effects
+        })
     }
 
     /// An actor that was told to drain has answered all it held.
     pub(crate) fn drained(&mut self, id: &ActorId, incarnation: u64) -> Vec<Effect> {
-        match self.current(id, incarnation) {
-            Some(slot) if slot.intent == Intent::Drain && slot.session == SessionState::Ready => {
-                slot.release("this actor was drained by an operator")
+        self.news(id, incarnation, |slot, _| {
+            if slot.intent == Intent::Drain && slot.session == SessionState::Ready {
+                return slot.release("this actor was drained by an operator");
             }
-            _ => Vec::new(),
-        }
+            Vec::new()
+        })
     }
 
     /// An actor's session has grown past its limit: a fresh one is loaded beside it, unless another

@@ -44,17 +44,30 @@ struct Stage {
 }
 
 fn stage() -> Stage {
+    stage_telling(|_| {})
+}
+
+/// A stage whose metrics, or whatever else is told of changes, do this as well.
+fn stage_telling(and_then: impl Fn(&KeyTransition) + Send + 'static) -> Stage {
     let clock = FakeClock::new();
     let deadline = Duration::from_millis(800);
-    let registry = Registry::new(&BreakerSettings::default(), deadline, 1, clock.now());
+    let settings = BreakerSettings::default();
+    let registry = Registry::new(&settings, deadline, 1, clock.now());
     let view = FrontView::new(registry.directory());
+    let gates = registry.directory();
     let (told, changes) = sync_channel(64);
     let reader = clock.clone();
     let actor = BreakerActor::new(BreakerActorOptions {
         registry,
+        rebuild: Box::new(move |now| {
+            Registry::over(Arc::clone(&gates), &settings, deadline, 2, now)
+        }),
         clock: Box::new(move || reader.now()),
         tick: Duration::from_millis(1),
-        on_change: Box::new(move |change| told.try_send(change.clone()).expect("room for changes")),
+        on_change: Box::new(move |change| {
+            told.try_send(change.clone()).expect("room for changes");
+            and_then(change);
+        }),
     });
     Stage {
         clock,
@@ -168,7 +181,10 @@ async fn forcing_is_answered_and_an_unknown_key_is_named() {
         .send(force("din:9:home", Force::Open))
         .await
         .unwrap();
-    assert_eq!(unknown, Err(UnknownKey("din:9:home".to_owned())));
+    assert_eq!(
+        unknown,
+        Err(ForceError::UnknownKey("din:9:home".to_owned()))
+    );
 }
 
 #[actix::test]
@@ -192,4 +208,76 @@ async fn a_batch_beyond_its_bound_is_cut_and_counted() {
     stage.batch(MAX_BATCH + 3, Outcome::Ok).await;
     let seen = stage.actor.send(Observe).await.unwrap();
     assert_eq!((seen.outcomes, seen.truncated), (MAX_BATCH as u64, 3));
+}
+
+#[actix::test]
+async fn a_panic_costs_what_was_learned_and_neither_the_address_nor_an_open_state() {
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let breaks = Arc::clone(&broken);
+    let mut stage = stage_telling(move |change| {
+        if change.transition.to == State::Open && breaks.load(Relaxed) {
+            panic!("no room in the metrics");
+        }
+    });
+    stage.batch(4, Outcome::Failure).await;
+    stage.clock.pass(1_000);
+    stage.batch(4, Outcome::Failure).await;
+    let seen = stage.actor.send(Observe).await.unwrap();
+    assert!(seen.is_down && seen.registry.breakers.is_empty());
+    assert_eq!((seen.restarts, seen.lost), (1, 4));
+    assert_eq!(seen.last_panic.as_deref(), Some("no room in the metrics"));
+    assert!(
+        matches!(stage.admit(), Admission::Reject(_)),
+        "the gate keeps its last state"
+    );
+    let force = ForceBreaker {
+        key: "din:1:home".to_owned(),
+        force: Force::Close,
+        who: String::new(),
+        why: String::new(),
+    };
+    let answer = stage.actor.send(force).await.unwrap();
+    assert_eq!(answer, Err(ForceError::Restarting));
+
+    broken.store(false, Relaxed);
+    stage.clock.pass(100);
+    risen(&stage).await;
+    let taken_over = stage.home().await;
+    assert_eq!(
+        (taken_over.state, taken_over.last_reason),
+        (State::Open, Some(Reason::TakenOver))
+    );
+    assert!(matches!(stage.admit(), Admission::Reject(_)));
+    // And it recovers as any other does.
+    stage.clock.pass(37_000);
+    wait_for(&stage, |b| b.state == State::HalfOpen).await;
+}
+
+#[actix::test]
+async fn breakers_that_cannot_be_kept_alive_let_traffic_through_in_the_end() {
+    let mut stage = stage_telling(|_| panic!("no room in the metrics"));
+    stage.batch(4, Outcome::Failure).await;
+    stage.clock.pass(1_000);
+    stage.batch(4, Outcome::Failure).await;
+    assert!(matches!(stage.admit(), Admission::Reject(_)));
+    // Each new registry opens the key, reaches the end of the open time and falls when it tells.
+    for _ in 0..40 {
+        stage.clock.pass(60_000);
+        stage.actor.send(Observe).await.unwrap();
+        actix::clock::sleep(Duration::from_millis(2)).await;
+        if matches!(stage.admit(), Admission::Allow(_)) {
+            return;
+        }
+    }
+    panic!("still closed to all requests");
+}
+
+async fn risen(stage: &Stage) {
+    for _ in 0..10_000 {
+        if !stage.actor.send(Observe).await.unwrap().is_down {
+            return;
+        }
+        actix::clock::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("never came back");
 }

@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Bytes, Data, Path},
 };
-use breaker::{ActorSnapshot, Force, ForceBreaker, Observe};
+use breaker::{ActorSnapshot, Force, ForceBreaker, ForceError, Observe};
 use common::ErrorCode;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,13 @@ async fn forced(
     let answer = super::actors::patiently(state.shared.breaker.send(command)).await;
     let change = answer
         .ok_or_else(|| Failure::new(ErrorCode::Internal, "the breaker's actor does not answer"))?
-        .map_err(|unknown| Failure::new(ErrorCode::NotFound, unknown.to_string()))?;
+        .map_err(|error| {
+            let code = match error {
+                ForceError::UnknownKey(_) => ErrorCode::NotFound,
+                ForceError::Restarting => ErrorCode::NotReady,
+            };
+            Failure::new(code, error.to_string())
+        })?;
     let t = change.transition;
     Ok(Forced {
         key: change.key.to_string(),

@@ -52,7 +52,12 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
             counter.reset();
             counter.inc_by(count);
         }
+        let held = i64::try_from(snapshot.session_memory_bytes).unwrap_or(i64::MAX);
+        metrics.session_memory.with_label_values(&[&id]).set(held);
     }
+    metrics.arena.show(&state.shared.arenas.snapshot());
+    let held = i64::try_from(state.shared.bodies.held_bytes()).unwrap_or(i64::MAX);
+    metrics.body_bytes.set(held);
     breakers(&state).await;
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()
@@ -68,6 +73,8 @@ async fn breakers(state: &State) {
     let Some(snapshot) = observed(state).await else {
         return;
     };
+    metrics.breaker_restarts.reset();
+    metrics.breaker_restarts.inc_by(snapshot.restarts);
     for breaker in &snapshot.registry.breakers {
         let key = breaker.key.as_str();
         metrics

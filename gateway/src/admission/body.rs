@@ -1,17 +1,20 @@
 //! Reading a body within its bounds of size and time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, http::header, web::Payload};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use common::{ByteSize, ErrorCode};
 use futures_util::StreamExt;
 
+use super::budget::{Body, BodyBudget, Growing};
 use crate::failure::Failure;
 
 /// Bounds on a body.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyLimits {
+pub struct BodyLimits<'b> {
+    /// What it shares with all others.
+    pub budget: &'b Arc<BodyBudget>,
     /// Largest body taken.
     pub most: ByteSize,
     /// Of a larger one, at most this much is read and thrown away: a client that is still sending
@@ -25,76 +28,102 @@ pub struct BodyLimits {
 pub async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
-    limits: BodyLimits,
-) -> Result<Bytes, Failure> {
+    limits: BodyLimits<'_>,
+) -> Result<Body, Failure> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.parse::<u64>().ok());
-    let mut oversized = announced.is_some_and(|bytes| bytes > limits.most.0);
+    let oversized = announced.is_some_and(|bytes| bytes > limits.most.0);
+    let mut refused = oversized.then(|| too_large(limits));
     let read = async {
-        if !oversized {
-            if let Some(body) = collect(payload, limits).await? {
-                return Ok(body);
-            }
-            oversized = true;
-        }
+        let refusal = match refused.clone() {
+            Some(refusal) => refusal,
+            None => match collect(payload, limits, announced).await {
+                Ok(body) => return Ok(body),
+                Err(Unread::Cut(failure)) => return Err(failure),
+                Err(Unread::Refused(refusal)) => refusal,
+            },
+        };
+        refused = Some(refusal.clone());
         // Also where the client asked first (Expect: 100-continue): the server has told it to go
         // on before this code hears of the request.
-        discard(payload, limits).await?;
-        Err(too_large(limits))
+        discard(payload, limits).await;
+        Err(refusal)
     };
-    match tokio::time::timeout(limits.time, read).await {
-        Ok(result) => result,
-        // However long the rest takes, the body will not get any smaller.
-        Err(_) if oversized => Err(too_large(limits)),
-        Err(_) => {
-            let within = common::Span(limits.time);
-            Err(Failure::new(
-                ErrorCode::SlowRequest,
-                format!("the body did not arrive within {within}"),
-            ))
-        }
+    let read = tokio::time::timeout(limits.time, read).await;
+    // However long the rest takes, it does not mend what is wrong.
+    if let Some(refusal) = refused {
+        return Err(refusal);
     }
+    read.unwrap_or_else(|_| {
+        let within = common::Span(limits.time);
+        Err(Failure::new(
+            ErrorCode::SlowRequest,
+            format!("the body did not arrive within {within}"),
+        ))
+    })
 }
 
-/// The whole body; none as soon as it is too large.
-async fn collect(payload: &mut Payload, limits: BodyLimits) -> Result<Option<Bytes>, Failure> {
-    let fits = |bytes: &[u8]| bytes.len() <= limits.most.as_usize();
-    let Some(first) = next(payload).await? else {
-        return Ok(Some(Bytes::new()));
+/// Why a body is not whole.
+enum Unread {
+    /// It is not wanted. The rest may be read, so that the client gets to read the answer.
+    Refused(Failure),
+    /// Nothing more can be read.
+    Cut(Failure),
+}
+
+async fn collect(
+    payload: &mut Payload,
+    limits: BodyLimits<'_>,
+    announced: Option<u64>,
+) -> Result<Body, Unread> {
+    let most = limits.most.as_usize();
+    let fits = |bytes: usize| match bytes <= most {
+        true => Ok(()),
+        false => Err(Unread::Refused(too_large(limits))),
     };
+    let first = next(payload).await?.unwrap_or_default();
+    fits(first.len())?;
+    let mut room = limits.budget.room();
+    room.grow_to(first.len()).map_err(Unread::Refused)?;
     let Some(second) = next(payload).await? else {
-        return Ok(Some(first).filter(|body| fits(body)));
+        return Ok(Body::new(first, room));
     };
-    let mut body = BytesMut::from(first);
-    body.extend_from_slice(&second);
-    while fits(&body) {
-        match next(payload).await? {
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => return Ok(Some(body.freeze())),
-        }
+    drop(room);
+    let announced = announced.and_then(|bytes| usize::try_from(bytes).ok());
+    let mut body = Growing::new(limits.budget.room(), announced.unwrap_or(most));
+    body.extend(&first).map_err(Unread::Refused)?;
+    let mut chunk = Some(second);
+    while let Some(bytes) = chunk {
+        fits(body.len() + bytes.len())?;
+        body.extend(&bytes).map_err(Unread::Refused)?;
+        chunk = next(payload).await?;
     }
-    Ok(None)
+    Ok(body.done())
 }
 
-async fn discard(payload: &mut Payload, limits: BodyLimits) -> Result<(), Failure> {
+/// Reads the rest, within bounds, so that the client gets to read the refusal.
+async fn discard(payload: &mut Payload, limits: BodyLimits<'_>) {
     let mut left = limits.discard.as_usize();
     while left > 0 {
-        match next(payload).await? {
-            Some(chunk) => left = left.saturating_sub(chunk.len()),
-            None => break,
+        match next(payload).await {
+            Ok(Some(chunk)) => left = left.saturating_sub(chunk.len()),
+            Ok(None) | Err(_) => break,
         }
     }
-    Ok(())
 }
 
-async fn next(payload: &mut Payload) -> Result<Option<Bytes>, Failure> {
+async fn next(payload: &mut Payload) -> Result<Option<Bytes>, Unread> {
     let cut = |e| Failure::invalid(format!("the body ended before it was whole: {e}"));
-    payload.next().await.transpose().map_err(cut)
+    payload
+        .next()
+        .await
+        .transpose()
+        .map_err(|e| Unread::Cut(cut(e)))
 }
 
-fn too_large(limits: BodyLimits) -> Failure {
+fn too_large(limits: BodyLimits<'_>) -> Failure {
     Failure::new(
         ErrorCode::TooLarge,
         format!("the body is larger than {}", limits.most),

@@ -102,8 +102,12 @@ fn repository(
     engine: Option<(OrtLibrary, Arc<dyn Clock>)>,
     findings: &mut Vec<Finding>,
 ) {
-    let scanned = Repository::scan(root).map_err(Exit::missing);
-    let scanned = scanned.and_then(|found| listable(root).map(|()| found));
+    let access = match root.is_dir() {
+        true => listable(root),
+        // The scan says what is missing.
+        false => Ok(()),
+    };
+    let scanned = access.and_then(|()| Repository::scan(root).map_err(Exit::missing));
     let repository = match scanned {
         Ok(repository) => repository,
         Err(exit) => {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use actix::{Actor, Addr};
 use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
-use inference_actor::{CodelSettings, OrtLibrary, Patience};
+use inference_actor::{CodelSettings, OrtLibrary, Patience, arena::Arenas};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
@@ -13,11 +13,12 @@ use super::{
     Exit, Gateway,
     drain::WorkerEnd,
     listeners::{Door, listen},
-    malloc,
+    malloc, memory_watch,
     running::Parts,
 };
 use crate::{
     admin,
+    admission::BodyBudget,
     app::{Worker, admin_server, data_server, worker_count},
     features::EmbeddedStore,
     front::Shared,
@@ -50,11 +51,20 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let door = Door::of(&http).map_err(Exit::unavailable)?;
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
     let (directory, breaker) = breaker(&settings, &clock, &metrics);
+    let memory = memory_watch::of_this_machine();
+    let arenas = memory_watch::arenas(&settings, &memory);
+    actix_rt::spawn(memory_watch::watch(
+        Arc::clone(&arenas),
+        memory,
+        Arc::clone(&clock),
+    ));
+    let pool = pool_options(&settings, &places, library, &arenas, &clock);
     let shared = Arc::new(Shared {
-        pool: Pool::start(pool_options(&settings, &places, library, &clock))
-            .map_err(Exit::unavailable)?,
+        pool: Pool::start(pool).map_err(Exit::unavailable)?,
+        arenas,
         store: Arc::new(store),
         metrics,
+        bodies: BodyBudget::new(settings.limits.bodies_in_flight),
         directory,
         breaker,
         phase: Arc::new(Phase::default()),
@@ -106,16 +116,17 @@ fn breaker(
     metrics: &Arc<Metrics>,
 ) -> (Arc<Directory>, Addr<BreakerActor>) {
     let rules = crate::settings::breaker(settings);
-    let registry = Registry::new(
-        &rules,
-        settings.limits.deadline.0,
-        fastrand::u64(..),
-        clock.now(),
-    );
+    let deadline = settings.limits.deadline.0;
+    let registry = Registry::new(&rules, deadline, fastrand::u64(..), clock.now());
     let directory = registry.directory();
     let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
+    let gates = Arc::clone(&directory);
     let options = BreakerActorOptions {
         registry,
+        rebuild: Box::new(move |now| {
+            let gates = Arc::clone(&gates);
+            Registry::over(gates, &rules, deadline, fastrand::u64(..), now)
+        }),
         clock: Box::new(move || clock.now()),
         tick: BREAKER_TICK,
         on_change: Box::new(move |change| metrics.transition(change)),
@@ -127,6 +138,7 @@ fn pool_options(
     settings: &Settings,
     places: &locate::Places,
     library: OrtLibrary,
+    arenas: &Arc<Arenas>,
     clock: &Arc<dyn Clock>,
 ) -> PoolOptions {
     let supervision = &settings.supervision;
@@ -159,6 +171,7 @@ fn pool_options(
         load_timeout: settings.models.load_timeout.0,
         repository: places.repository(&settings.models.repository),
         loader,
+        arenas: Arc::clone(arenas),
         clock: Arc::clone(clock),
     }
 }

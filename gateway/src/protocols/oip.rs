@@ -20,6 +20,7 @@ mod json;
 mod metadata;
 mod numbers;
 mod offload;
+pub(super) mod openapi;
 mod request;
 mod stats;
 mod target;
@@ -34,10 +35,19 @@ pub fn configure(config: &mut web::ServiceConfig) {
     get(config, "/v2", web::get().to(metadata::server));
     // Before the models, one of which could else be called `stats`.
     get(config, "/v2/models/stats", web::get().to(stats::of_all));
-    for model in [
+    let models = [
         "/v2/models/{model}",
         "/v2/models/{model}/versions/{version}",
-    ] {
+    ];
+    // First what is asked most: paths are tried in this order.
+    for model in models {
+        post(
+            config,
+            &format!("{model}/infer"),
+            web::post().to(infer::infer),
+        );
+    }
+    for model in models {
         get(config, model, web::get().to(metadata::model));
         get(
             config,
@@ -53,11 +63,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
             config,
             &format!("{model}/stats"),
             web::get().to(stats::of_model),
-        );
-        post(
-            config,
-            &format!("{model}/infer"),
-            web::post().to(infer::infer),
         );
     }
     post(

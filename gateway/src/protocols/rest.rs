@@ -2,7 +2,7 @@
 
 pub(super) mod fallback;
 mod health;
-mod openapi;
+pub(super) mod openapi;
 mod recommend;
 
 use actix_web::web;

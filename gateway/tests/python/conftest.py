@@ -28,6 +28,7 @@ def repository(tmp_path_factory):
     save(root, "simple_batched", models.simple(), manifest="max_batch_size = 8\n")
     save(root, "no_inputs", models.no_inputs())
     save(root, "many_outputs", models.many_outputs())
+    save(root, "overridable", models.overridable())
     save(root, "batched", models.scaled_rows(), manifest="max_batch_size = 8\n")
     limited = '[inputs.x]\nmax_shape = [4]\nmin = -5\nmax = 5\n'
     save(root, "limited", models.identity("INT64", ["n"]), manifest=limited)

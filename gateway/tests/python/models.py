@@ -57,6 +57,21 @@ def many_outputs(count=40):
     return model(nodes, [("x", "INT64", ["n"])], outputs, added)
 
 
+def squares():
+    """As much memory for a run as its input asks for."""
+    nodes = [helper.make_node("Mul", ["x", "x"], ["xx"]), helper.make_node("Add", ["xx", "x"], ["y"])]
+    return model(nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])])
+
+
+def overridable():
+    """Initialisers that are inputs as well: a factor and a text that requests may replace."""
+    factor = helper.make_tensor("factor", TensorProto.FLOAT, [2], [10.0, 100.0])
+    text = helper.make_tensor("text", TensorProto.STRING, [1], [b"own"])
+    nodes = [helper.make_node("Mul", ["x", "factor"], ["y"]), helper.make_node("Identity", ["text"], ["z"])]
+    inputs = [("x", "FP32", ["n", 2]), ("factor", "FP32", [2]), ("text", "BYTES", [1])]
+    return model(nodes, inputs, [("y", "FP32", ["n", 2]), ("z", "BYTES", [1])], [factor, text])
+
+
 def scaled_rows():
     """A dynamic first dimension and fixed columns, so that it can be batched."""
     factor = helper.make_tensor("k", TensorProto.FLOAT, [3], [1.0, 10.0, 100.0])

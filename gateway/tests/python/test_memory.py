@@ -71,3 +71,31 @@ def test_hundreds_of_small_models(tmp_path):
             assert got.tolist() == [[1, 10, 100]] * 2
         client.close()
         assert threads < 50
+
+
+def test_a_session_that_outgrows_its_limit_is_recycled(tmp_path):
+    """ONNX Runtime keeps the memory of its largest run; the limit gives it back, and nobody notices."""
+    save(tmp_path, "squares", models.squares())
+    config = "[http]\nworkers = 1\n[supervision]\nactor_memory = \"8MiB\"\n"
+    with Gateway(tmp_path, config) as gateway:
+        actor = lambda: json.loads(gateway.call("/admin/actors", admin=True)[2])["inference"][0]
+        client = triton.InferenceServerClient(gateway.http, network_timeout=60)
+
+        def ask(size):
+            x = numpy.arange(size, dtype=numpy.float32)
+            assert (clients.ask(client, "squares", {"x": x}, ["y"], True)["y"] == x * x + x).all()
+
+        ask(1000)
+        small = actor()["session_memory_bytes"]
+        assert 0 < small < 8 << 20 and actor()["supervision"]["recycles"] == 0
+        ask(4_000_000)
+        for _ in range(200):
+            ask(1000)
+            seen = actor()
+            if seen["supervision"]["recycles"] and seen["session_memory_bytes"] < 8 << 20:
+                break
+            time.sleep(0.05)
+        assert seen["supervision"]["recycles"] == 1 and 0 < seen["session_memory_bytes"] < 8 << 20, seen
+        shown = gateway.call("/metrics", admin=True)[2].decode()
+        assert f'fusebox_session_memory_bytes{{actor="{seen["id"]}"}} {seen["session_memory_bytes"]}' in shown
+        client.close()

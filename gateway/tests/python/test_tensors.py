@@ -100,3 +100,28 @@ def test_the_comparison_itself_can_fail():
     assert not clients.same(nan.astype(numpy.float64), nan, False)
     assert not clients.same(numpy.array([-0.0]), numpy.array([0.0]), False)
     assert not clients.same(numpy.array([b"a"], numpy.object_), numpy.array([b"b"], numpy.object_), True)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_initialisers_that_are_inputs_may_be_left_out_or_given(client, binary):
+    local = clients.session(models.overridable())
+    x = numpy.array([[1.5, -2.0], [numpy.inf, 0.25]], numpy.float32)
+    given = {"factor": numpy.array([3.0, 0.5], numpy.float32), "text": numpy.array(["theirs"], numpy.object_)}
+    for names in ([], ["factor"], ["text"], ["text", "factor"], []):
+        inputs = {"x": x, **{name: given[name] for name in names}}
+        got = clients.ask(client, "overridable", inputs, ["y", "z"], binary)
+        # In process, ONNX Runtime takes texts only.
+        as_text = {name: array.astype(str) if array.dtype == numpy.object_ else array for name, array in inputs.items()}
+        expected = dict(zip(["y", "z"], local.run(["y", "z"], as_text)))
+        assert clients.same(got["y"], expected["y"], binary) and clients.same(got["z"], expected["z"], binary), names
+    with pytest.raises(Exception, match=r"factor.*\[2\]"):
+        clients.ask(client, "overridable", {"x": x, "factor": numpy.ones(3, numpy.float32)}, ["y"], binary)
+    with pytest.raises(Exception, match="`x` is missing"):
+        clients.ask(client, "overridable", given, ["y"], binary)
+
+
+def test_optional_inputs_are_told_apart(client):
+    metadata = client.get_model_metadata("overridable")["inputs"]
+    assert [i["name"] for i in metadata] == ["x", "factor", "text"]
+    optional = {i["name"]: i["optional"] for i in client.get_model_config("overridable")["input"]}
+    assert optional == {"x": False, "factor": True, "text": True}

@@ -2,7 +2,7 @@
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
-use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
+use common::tensor::{DType, DataView, Shape, Tensor, TensorView};
 use ort::{
     ErrorCode,
     ep::CPU,
@@ -14,9 +14,11 @@ use ort::{
 
 use super::{
     library::{OrtLibrary, first_line},
+    memory::Arena,
     strings,
 };
 use crate::{
+    arena,
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
 };
@@ -50,33 +52,89 @@ pub struct OrtSettings {
 
 /// A session of ONNX Runtime: one intra-op thread, no spinning; parallelism is by actors.
 pub struct OrtEngine {
+    /// Before the session, which it belongs to and must not outlive.
+    arena: Option<Arena>,
     session: Session,
     spec: Arc<ModelSpec>,
     options: Arc<RunOptions>,
+    held: Held,
 }
 
+/// What the session holds, as last asked: asking costs about a microsecond, and the answer changes
+/// only where a run needs more than any before it.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Option<u64>,
+    runs: u64,
+    largest_input_bytes: usize,
+}
+
+/// Runs after which it is asked again, whatever their size.
+const ASK_EVERY_RUNS: u64 = 64;
+
 impl OrtEngine {
-    /// Opens a session. `complete` turns what the graph declares, inputs and outputs by name,
-    /// datatype and dimensions, into a full spec; it is where the manifest comes in.
+    /// Opens a session. `complete` turns what the graph declares into a full spec; it is where the
+    /// manifest comes in.
     pub fn open(
         library: &OrtLibrary,
         settings: &OrtSettings,
-        complete: impl FnOnce(Vec<Declared>, Vec<Declared>) -> Result<ModelSpec, LoadError>,
+        complete: impl FnOnce(Graph) -> Result<ModelSpec, LoadError>,
     ) -> Result<Self, LoadError> {
         let unreadable = |e: ort::Error| LoadError::Unreadable {
             path: settings.path.display().to_string(),
             reason: first_line(e.message()),
         };
         let session = session(library, settings).map_err(unreadable)?;
-        let inputs = declared(session.inputs(), "input", &settings.path)?;
-        let outputs = declared(session.outputs(), "output", &settings.path)?;
-        let spec = Arc::new(complete(inputs, outputs)?);
-        Ok(Self {
+        let graph = Graph {
+            inputs: declared(session.inputs(), "input", &settings.path)?,
+            overridable: overridable(&session),
+            outputs: declared(session.outputs(), "output", &settings.path)?,
+        };
+        let spec = Arc::new(complete(graph)?);
+        let arena = match settings.arena {
+            true => Some(Arena::of(&session).map_err(unreadable)?),
+            false => None,
+        };
+        let mut engine = Self {
+            arena,
             session,
             spec,
             options: Arc::new(RunOptions::new().map_err(unreadable)?),
-        })
+            held: Held::default(),
+        };
+        engine.ask_memory();
+        Ok(engine)
     }
+
+    fn ask_memory(&mut self) {
+        self.held.bytes = self.arena.as_ref().and_then(Arena::taken_bytes);
+    }
+
+    fn note_run(&mut self, inputs: &[TensorView<'_>]) {
+        let bytes = |view: &TensorView<'_>| match view.data {
+            DataView::Fixed(bytes) => bytes.len(),
+            DataView::Strings(strings) => strings.iter().map(Vec::len).sum(),
+            DataView::Absent => 0,
+        };
+        let input_bytes: usize = inputs.iter().map(bytes).sum();
+        let grown = input_bytes > self.held.largest_input_bytes;
+        self.held.runs += 1;
+        if grown || self.held.runs.is_multiple_of(ASK_EVERY_RUNS) {
+            self.held.largest_input_bytes = self.held.largest_input_bytes.max(input_bytes);
+            self.ask_memory();
+        }
+    }
+}
+
+/// What a graph takes and gives, in its own order.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    /// What a run cannot do without.
+    pub inputs: Vec<Declared>,
+    /// Inputs for which the graph has a value of its own.
+    pub overridable: Vec<Declared>,
+    /// What a run gives.
+    pub outputs: Vec<Declared>,
 }
 
 /// What a graph says of one input or output.
@@ -114,32 +172,43 @@ fn declared(
 ) -> Result<Vec<Declared>, LoadError> {
     let one = |outlet: &Outlet| {
         let name = outlet.name().to_owned();
-        let not = || LoadError::NotATensor {
+        tensor_of(&name, outlet.dtype()).ok_or_else(|| LoadError::NotATensor {
             path: path.display().to_string(),
             what,
-            name: name.clone(),
-        };
-        let ValueType::Tensor {
-            ty,
-            shape,
-            dimension_symbols,
-        } = outlet.dtype()
-        else {
-            return Err(not());
-        };
-        let dtype = dtype_of(*ty).ok_or_else(not)?;
-        let dim = |(size, symbol): (&i64, &String)| match usize::try_from(*size) {
-            Ok(size) => Dim::Fixed(size),
-            Err(_) => Dim::Dynamic(symbol.clone()),
-        };
-        let dims = shape
-            .iter()
-            .zip(dimension_symbols.iter())
-            .map(dim)
-            .collect();
-        Ok(Declared { name, dtype, dims })
+            name,
+        })
     };
     outlets.iter().map(one).collect()
+}
+
+/// Initialisers that are listed as inputs too. Those of types that are not served keep their value.
+fn overridable(session: &Session) -> Vec<Declared> {
+    let all = session.overridable_initializers();
+    let each = all.iter();
+    each.filter_map(|initializer| tensor_of(initializer.name(), initializer.dtype()))
+        .collect()
+}
+
+/// None for what is no dense tensor of a served type.
+fn tensor_of(name: &str, value: &ValueType) -> Option<Declared> {
+    let ValueType::Tensor {
+        ty,
+        shape,
+        dimension_symbols,
+    } = value
+    else {
+        return None;
+    };
+    let dim = |(size, symbol): (&i64, &String)| match usize::try_from(*size) {
+        Ok(size) => Dim::Fixed(size),
+        Err(_) => Dim::Dynamic(symbol.clone()),
+    };
+    let dims = shape.iter().zip(dimension_symbols.iter()).map(dim);
+    Some(Declared {
+        name: name.to_owned(),
+        dtype: dtype_of(*ty)?,
+        dims: dims.collect(),
+    })
 }
 
 impl ModelRunner for OrtEngine {
@@ -152,20 +221,24 @@ impl ModelRunner for OrtEngine {
     }
 
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
-        let values: Vec<_> = inputs
-            .iter()
-            .map(value)
-            .collect::<Result<_, _>>()
-            .map_err(|e| failure(&e))?;
-        let run = self
-            .session
-            .run_with_options(values.as_slice(), &*self.options);
+        let options = &*self.options;
+        let run = if self.spec.inputs.iter().any(|input| input.optional) {
+            let values = named(&self.spec, inputs).map_err(|e| failure(&e))?;
+            self.session.run_with_options(values, options)
+        } else {
+            let values: ort::Result<Vec<_>> = inputs.iter().map(value).collect();
+            let values = values.map_err(|e| failure(&e))?;
+            self.session.run_with_options(values.as_slice(), options)
+        };
         let outputs = run.map_err(|e| failure(&e))?;
-        outputs
-            .values()
-            .map(|value| tensor(&value))
-            .collect::<Result<_, _>>()
-            .map_err(|e| failure(&e))
+        let copied: ort::Result<Vec<_>> = outputs.values().map(|value| tensor(&value)).collect();
+        drop(outputs);
+        self.note_run(inputs);
+        copied.map_err(|e| failure(&e))
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.held.bytes
     }
 
     fn rearm(&mut self) {
@@ -213,6 +286,17 @@ fn dtype_of(ty: TensorElementType) -> Option<DType> {
     })
 }
 
+/// Input values by name, for a model some of whose inputs may be absent. By position costs less.
+fn named<'v>(
+    spec: &ModelSpec,
+    inputs: &'v [TensorView<'v>],
+) -> ort::Result<Vec<(String, SessionInputValue<'v>)>> {
+    let each = spec.inputs.iter().zip(inputs);
+    each.filter(|(_, view)| !matches!(view.data, DataView::Absent))
+        .map(|(input, view)| Ok((input.name.clone(), value(view)?)))
+        .collect()
+}
+
 /// An input value over the memory where the tensor lies.
 fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
     fn over<'v, T>(shape: &'v Shape, elements: &'v [T]) -> ort::Result<SessionInputValue<'v>>
@@ -226,6 +310,7 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
         DataView::Strings(strings) => {
             return Ok(strings::into_engine(view.shape.dims(), strings)?.into());
         }
+        DataView::Absent => return Err(ort::Error::new("an input that is needed is absent")),
     };
     let shape = &view.shape;
     match view.dtype {
@@ -249,42 +334,35 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
     }
 }
 
-/// An output copied out of the engine's memory, which lives only as long as the run.
+/// An output copied out of the engine's memory, which lives only as long as the run, to where it
+/// will be encoded from.
 fn tensor(value: &DynValue) -> ort::Result<Tensor> {
     fn own(e: impl std::fmt::Display) -> ort::Error {
         ort::Error::new(e.to_string())
     }
-    fn copy<T>(value: &DynValue) -> ort::Result<Tensor>
-    where
-        T: PrimitiveTensorElementType + Element,
-    {
-        let (shape, elements) = value.try_extract_tensor::<T>()?;
-        Tensor::from_elements(sizes(shape), elements).map_err(own)
-    }
-    fn bytes_of<T: PrimitiveTensorElementType + bytemuck::NoUninit>(
+    fn copy<T: PrimitiveTensorElementType + bytemuck::NoUninit>(
         value: &DynValue,
         dtype: DType,
     ) -> ort::Result<Tensor> {
         let (shape, elements) = value.try_extract_tensor::<T>()?;
-        let bytes = common::tensor::AlignedBytes::copy_of::<u8>(bytemuck::cast_slice(elements));
-        Tensor::from_bytes(dtype, sizes(shape), bytes).map_err(own)
+        arena::copied(dtype, sizes(shape), bytemuck::cast_slice(elements)).map_err(own)
     }
     let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
         return Err(ort::Error::new("an output is not a dense tensor"));
     };
     match ty {
-        TensorElementType::Bool => bytes_of::<bool>(value, DType::Bool),
-        TensorElementType::Float16 => bytes_of::<half::f16>(value, DType::Fp16),
-        TensorElementType::Int8 => copy::<i8>(value),
-        TensorElementType::Int16 => copy::<i16>(value),
-        TensorElementType::Int32 => copy::<i32>(value),
-        TensorElementType::Int64 => copy::<i64>(value),
-        TensorElementType::Uint8 => copy::<u8>(value),
-        TensorElementType::Uint16 => copy::<u16>(value),
-        TensorElementType::Uint32 => copy::<u32>(value),
-        TensorElementType::Uint64 => copy::<u64>(value),
-        TensorElementType::Float32 => copy::<f32>(value),
-        TensorElementType::Float64 => copy::<f64>(value),
+        TensorElementType::Bool => copy::<bool>(value, DType::Bool),
+        TensorElementType::Float16 => copy::<half::f16>(value, DType::Fp16),
+        TensorElementType::Int8 => copy::<i8>(value, DType::Int8),
+        TensorElementType::Int16 => copy::<i16>(value, DType::Int16),
+        TensorElementType::Int32 => copy::<i32>(value, DType::Int32),
+        TensorElementType::Int64 => copy::<i64>(value, DType::Int64),
+        TensorElementType::Uint8 => copy::<u8>(value, DType::Uint8),
+        TensorElementType::Uint16 => copy::<u16>(value, DType::Uint16),
+        TensorElementType::Uint32 => copy::<u32>(value, DType::Uint32),
+        TensorElementType::Uint64 => copy::<u64>(value, DType::Uint64),
+        TensorElementType::Float32 => copy::<f32>(value, DType::Fp32),
+        TensorElementType::Float64 => copy::<f64>(value, DType::Fp64),
         TensorElementType::String => {
             let strings = strings::out_of_engine(value)?;
             Tensor::from_strings(sizes(shape), strings).map_err(own)

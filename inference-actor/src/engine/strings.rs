@@ -2,7 +2,7 @@
 //!
 //! BYTES elements may hold zeros and need not be UTF-8, and the engine stores them as they are; but
 //! the binding's own functions go through C strings and Rust's `String`, and refuse them. So this
-//! one file calls the engine's C interface itself. It is the only file of the workspace that may.
+//! file calls the engine's C interface itself.
 #![expect(
     unsafe_code,
     reason = "the binding offers no way to move arbitrary bytes; every block carries its argument"

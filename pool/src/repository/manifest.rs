@@ -14,8 +14,8 @@ use std::{
 
 use common::{ByteSize, ModelName, ModelVersion, Span, tensor::DType};
 use inference_actor::{
-    Declared, Dim, FakeSettings, HangMode, InputSpec, LoadError, ModelSpec, OptimizationLevel,
-    OutputRole, OutputSpec, Role,
+    Declared, Dim, FakeSettings, Graph, HangMode, InputSpec, LoadError, ModelSpec,
+    OptimizationLevel, OutputRole, OutputSpec, Role,
 };
 use serde::Deserialize;
 
@@ -25,6 +25,10 @@ use self::{inputs::Input, versions::Versions};
 const MOST_INSTANCES: usize = 256;
 /// More rows of one run than fit any latency.
 const MOST_BATCH: usize = 1 << 20;
+/// What a model that learns its row budget starts from.
+const ROWS_UNTIL_LEARNED: usize = 100;
+/// Waiting for company longer than this would break any promise of latency.
+const MOST_DELAY: Duration = Duration::from_millis(100);
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +75,33 @@ pub(crate) enum Placement {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Batching {
-    row_budget: Option<usize>,
+    row_budget: Option<RowBudget>,
+    max_delay: Option<Span>,
+}
+
+/// Rows of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum RowBudget {
+    /// As said.
+    Rows(usize),
+    /// As warm-up finds best.
+    Learned(Learned),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Learned {
+    Learned,
+}
+
+impl Batching {
+    fn rows(&self) -> Option<usize> {
+        self.row_budget.map(|budget| match budget {
+            RowBudget::Rows(rows) => rows,
+            RowBudget::Learned(_) => ROWS_UNTIL_LEARNED,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -181,12 +211,19 @@ impl Manifest {
         if outside(self.max_batch_size, MOST_BATCH) {
             return Some(("max_batch_size", format!("must be 1 to {MOST_BATCH}")));
         }
-        if outside(self.batching.row_budget, MOST_BATCH) {
+        if outside(self.batching.rows(), MOST_BATCH) {
             return Some(("row_budget", format!("must be 1 to {MOST_BATCH}")));
         }
         if self.max_batch_size.is_some() && self.batching.row_budget.is_some() {
             let reason = "and batching.row_budget say the same twice; keep one";
             return Some(("max_batch_size", reason.into()));
+        }
+        if self
+            .batching
+            .max_delay
+            .is_some_and(|delay| delay.0 > MOST_DELAY)
+        {
+            return Some(("max_delay", format!("must be at most {}", Span(MOST_DELAY))));
         }
         if self.warm_up.runs.is_some_and(|runs| runs > 100) {
             return Some(("runs", "must be 0 to 100".into()));
@@ -214,16 +251,23 @@ impl Manifest {
         }
     }
 
-    /// The spec of a model whose graph declares these inputs and outputs.
+    /// The spec of a model with this graph. A model that batches has no optional inputs: requests of
+    /// one run would have to agree on them, so there the graph's own values hold.
     pub(crate) fn complete(
         &self,
         name: &ModelName,
         version: ModelVersion,
-        inputs: Vec<Declared>,
-        outputs: Vec<Declared>,
+        graph: Graph,
     ) -> Result<ModelSpec, LoadError> {
+        let row_budget = self.batching.rows().or(self.max_batch_size);
+        let overridable = match row_budget {
+            None => graph.overridable,
+            Some(_) => Vec::new(),
+        };
+        let needed = graph.inputs.len();
+        let inputs = [graph.inputs, overridable].concat();
         self.known("input", self.inputs.keys(), &inputs)?;
-        self.known("output", self.outputs.keys(), &outputs)?;
+        self.known("output", self.outputs.keys(), &graph.outputs)?;
         let empty = ModelSpec::empty(name.clone(), version);
         let spec = ModelSpec {
             business_code: self
@@ -232,10 +276,20 @@ impl Manifest {
                 .unwrap_or_else(|| name.to_string()),
             inputs: inputs
                 .into_iter()
-                .map(|i| self.input(i))
+                .enumerate()
+                .map(|(index, declared)| {
+                    let optional = index >= needed;
+                    let input = self.input(declared)?;
+                    Ok(InputSpec { optional, ..input })
+                })
                 .collect::<Result<_, _>>()?,
-            outputs: outputs.into_iter().map(|o| self.output(o)).collect(),
-            row_budget: self.batching.row_budget.or(self.max_batch_size),
+            outputs: graph.outputs.into_iter().map(|o| self.output(o)).collect(),
+            row_budget,
+            learns_row_budget: matches!(self.batching.row_budget, Some(RowBudget::Learned(_))),
+            max_delay: self
+                .batching
+                .max_delay
+                .map_or(Duration::ZERO, |delay| delay.0),
             vocabulary: self.vocabulary.clone().into_iter().collect(),
             max_batch_size: self.max_batch_size,
             warm_up_runs: self.warm_up.runs.unwrap_or(empty.warm_up_runs),
@@ -246,7 +300,7 @@ impl Manifest {
     }
 
     /// The inputs and outputs of a model of the drill engine, which has no graph to tell them.
-    pub(crate) fn declared(&self) -> Result<(Vec<Declared>, Vec<Declared>), LoadError> {
+    pub(crate) fn declared(&self) -> Result<Graph, LoadError> {
         let input = |(name, entry): (&String, &Input)| {
             let both = entry.dtype.zip(entry.shape.as_ref());
             let (dtype, shape) = both.ok_or_else(|| {
@@ -269,7 +323,11 @@ impl Manifest {
             dtype: DType::Fp32,
             dims: dims(),
         };
-        Ok((inputs, self.outputs.keys().map(output).collect()))
+        Ok(Graph {
+            inputs,
+            overridable: Vec::new(),
+            outputs: self.outputs.keys().map(output).collect(),
+        })
     }
 
     fn input(&self, declared: Declared) -> Result<InputSpec, LoadError> {
@@ -352,12 +410,15 @@ mod tests {
     }
 
     fn complete(text: &str) -> Result<ModelSpec, LoadError> {
-        let inputs = vec![declared("ids", DType::Int32), declared("row", DType::Int32)];
-        let outputs = vec![declared("score", DType::Fp32)];
+        let graph = Graph {
+            inputs: vec![declared("ids", DType::Int32), declared("row", DType::Int32)],
+            overridable: vec![declared("k", DType::Fp32)],
+            outputs: vec![declared("score", DType::Fp32)],
+        };
         let version = ModelVersion::new(1).unwrap();
         manifest(text)
             .unwrap()
-            .complete(&"m".parse().unwrap(), version, inputs, outputs)
+            .complete(&"m".parse().unwrap(), version, graph)
     }
 
     #[test]
@@ -377,6 +438,15 @@ mod tests {
         assert!(wrong("\ninstances = 0\n").contains("model.toml:2: "));
         assert!(wrong("versions = \"newest\"").contains("model.toml:1: expected \"latest\""));
         assert!(wrong("max_batch_size = 4\n[batching]\nrow_budget = 4\n").contains("keep one"));
+    }
+
+    #[test]
+    fn what_the_graph_has_a_value_for_is_optional_and_fixed_where_requests_share_a_run() {
+        let spec = complete("").unwrap();
+        let optional: Vec<_> = spec.inputs.iter().map(|i| i.optional).collect();
+        assert_eq!(optional, [false, false, true]);
+        assert_eq!(complete("max_batch_size = 8\n").unwrap().inputs.len(), 2);
+        assert!(complete("[inputs.k]\nmax_shape = [4]\n").is_ok());
     }
 
     #[test]

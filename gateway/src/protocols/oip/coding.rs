@@ -10,7 +10,7 @@ use flate2::{
     write::{GzEncoder, ZlibEncoder},
 };
 
-use crate::failure::Failure;
+use crate::{admission::Body, failure::Failure};
 
 /// Answers below this grow when they are compressed.
 const WORTH_COMPRESSING_BYTES: usize = 128;
@@ -85,24 +85,15 @@ impl Coding {
         best.1
     }
 
-    /// The body itself, of at most `most` bytes. What is read stops one byte after the bound, so a
-    /// small body that unfolds to a huge one costs no more than the bound.
-    pub(super) fn decode(self, body: &[u8], most: ByteSize) -> Result<Vec<u8>, Failure> {
-        let bound = most.0.saturating_add(1);
-        let mut decoded = Vec::new();
-        let read = match self {
-            Self::Identity => body.take(bound).read_to_end(&mut decoded),
-            Self::Gzip => MultiGzDecoder::new(body)
-                .take(bound)
-                .read_to_end(&mut decoded),
-            Self::Deflate => ZlibDecoder::new(body).take(bound).read_to_end(&mut decoded),
-        };
-        read.map_err(|e| Failure::invalid(format!("the compressed body is damaged: {e}")))?;
-        if decoded.len() as u64 > most.0 {
-            let message = format!("the body is larger than {most} once it is decompressed");
-            return Err(Failure::new(ErrorCode::TooLarge, message));
+    /// The body itself, of at most `most` bytes, and within the budget of all bodies. What is read
+    /// stops one byte after the bound, so a small body that unfolds to a huge one costs no more than
+    /// the bound.
+    pub(super) fn decode(self, body: Body, most: ByteSize) -> Result<Body, Failure> {
+        match self {
+            Self::Identity => Ok(body),
+            Self::Gzip => unfold(MultiGzDecoder::new(&*body), &body, most),
+            Self::Deflate => unfold(ZlibDecoder::new(&*body), &body, most),
         }
-        Ok(decoded)
     }
 
     /// The coded body and the coding used: none for a body that is too small for it.
@@ -130,11 +121,32 @@ impl Coding {
     }
 }
 
+fn unfold(mut decoder: impl Read, body: &Body, most: ByteSize) -> Result<Body, Failure> {
+    let damaged = |e| Failure::invalid(format!("the compressed body is damaged: {e}"));
+    let most_bytes = most.as_usize();
+    let mut decoded = body.growing(most_bytes.saturating_add(1));
+    loop {
+        let memory = decoded.with_memory_for(1)?;
+        let spare = memory.capacity() - memory.len();
+        // No more than there is memory for, so that it never grows by itself.
+        let part = decoder.by_ref().take(spare as u64);
+        let read = { part }.read_to_end(memory).map_err(damaged)?;
+        if memory.len() > most_bytes {
+            let message = format!("the body is larger than {most} once it is decompressed");
+            return Err(Failure::new(ErrorCode::TooLarge, message));
+        }
+        if read < spare {
+            return Ok(decoded.done());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::HeaderValue;
 
     use super::*;
+    use crate::admission::{BodyBudget, budget_body};
 
     fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -142,26 +154,47 @@ mod tests {
         headers
     }
 
+    fn roomy() -> std::sync::Arc<BodyBudget> {
+        BodyBudget::new(ByteSize(1 << 30))
+    }
+
     #[test]
     fn what_is_encoded_decodes_again() {
-        let body: Vec<u8> = (0..10_000u32).flat_map(u32::to_le_bytes).collect();
-        for coding in [Coding::Identity, Coding::Gzip, Coding::Deflate] {
-            let (encoded, used) = coding.encode(body.clone());
+        let plain: Vec<u8> = (0..10_000u32).flat_map(u32::to_le_bytes).collect();
+        for coding in [Coding::Gzip, Coding::Deflate] {
+            let (encoded, used) = coding.encode(plain.clone());
             assert_eq!(used, coding);
-            assert_eq!(coding.decode(&encoded, ByteSize(40_000)).unwrap(), body);
-            assert!(coding.decode(&encoded, ByteSize(39_999)).is_err());
+            let decode = |most| coding.decode(budget_body(&roomy(), &encoded), ByteSize(most));
+            assert_eq!(*decode(40_000).unwrap(), *plain);
+            assert!(decode(39_999).is_err());
         }
+        let (same, used) = Coding::Identity.encode(plain.clone());
+        assert_eq!((same, used), (plain, Coding::Identity));
     }
 
     #[test]
     fn a_bomb_unfolds_no_further_than_the_bound() {
         let (bomb, _) = Coding::Gzip.encode(vec![0; 64 << 20]);
-        let failure = Coding::Gzip.decode(&bomb, ByteSize(1 << 20)).unwrap_err();
-        assert_eq!(failure.code, ErrorCode::TooLarge);
-        assert!(
-            Coding::Gzip
-                .decode(&bomb[..bomb.len() / 2], ByteSize(1 << 30))
-                .is_err()
+        let decode = |bomb: &[u8], most| {
+            let body = budget_body(&roomy(), bomb);
+            Coding::Gzip.decode(body, ByteSize(most)).unwrap_err().code
+        };
+        assert_eq!(decode(&bomb, 1 << 20), ErrorCode::TooLarge);
+        assert_eq!(decode(&bomb[..bomb.len() / 2], 1 << 30), ErrorCode::Invalid);
+    }
+
+    #[test]
+    fn what_unfolds_counts_against_the_budget_of_all_bodies() {
+        let (bomb, _) = Coding::Gzip.encode(vec![0; 8 << 20]);
+        let budget = BodyBudget::new(ByteSize(4 << 20));
+        let body = budget_body(&budget, &bomb);
+        let failure = Coding::Gzip.decode(body, ByteSize(64 << 20)).unwrap_err();
+        assert_eq!(failure.code, ErrorCode::Overloaded);
+        assert_eq!(budget.held_bytes(), 0);
+        let body = budget_body(&BodyBudget::new(ByteSize(17 << 20)), &bomb);
+        assert_eq!(
+            Coding::Gzip.decode(body, ByteSize(64 << 20)).unwrap().len(),
+            8 << 20
         );
     }
 

@@ -11,8 +11,11 @@ use serde_json::json;
 use super::{metadata, target};
 use crate::front::Front;
 
-#[derive(Serialize)]
-struct Config<'a> {
+/// A model's configuration.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "ModelConfig")]
+pub(super) struct Config<'a> {
+    #[schemars(with = "String")]
     name: &'a ModelName,
     platform: &'static str,
     backend: &'static str,
@@ -27,7 +30,8 @@ struct Config<'a> {
     parameters: serde_json::Value,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "InputConfig")]
 struct Input<'a> {
     #[serde(flatten)]
     tensor: Tensor<'a>,
@@ -35,7 +39,8 @@ struct Input<'a> {
     optional: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "TensorConfig")]
 struct Tensor<'a> {
     name: &'a str,
     data_type: String,
@@ -71,7 +76,7 @@ fn config(spec: &ModelSpec, instances: usize) -> Config<'_> {
         },
         format: "FORMAT_NONE",
         // The row index of a ranker may be left out while there is one request.
-        optional: i.role == Role::RowIndex,
+        optional: i.optional || i.role == Role::RowIndex,
     });
     let outputs = spec.outputs.iter().map(|o| Tensor {
         name: &o.name,

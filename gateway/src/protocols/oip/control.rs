@@ -41,8 +41,11 @@ pub fn configure_admin(config: &mut web::ServiceConfig) {
         .service(web::resource(format!("{change}/unload")).route(web::post().to(admin_unload)));
 }
 
-#[derive(Serialize)]
-struct Entry {
+/// A model of the repository.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "RepositoryEntry")]
+pub(super) struct Entry {
+    #[schemars(with = "String")]
     name: ModelName,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
@@ -211,10 +214,11 @@ async fn body(
     shared: &Shared,
 ) -> Result<String, Failure> {
     let limits = BodyLimits {
+        budget: &shared.bodies,
         most: MOST_BODY,
         discard: shared.settings.limits.discard_body,
         time: shared.settings.http.body_timeout.0,
     };
     let body = read_body(request, &mut payload, limits).await?;
-    String::from_utf8(body.into()).map_err(|_| Failure::invalid("the JSON is not UTF-8"))
+    String::from_utf8(body.to_vec()).map_err(|_| Failure::invalid("the JSON is not UTF-8"))
 }

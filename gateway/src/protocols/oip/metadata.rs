@@ -19,8 +19,10 @@ const EXTENSIONS: [&str; 4] = [
     "statistics",
 ];
 
-#[derive(Serialize)]
-struct Server {
+/// What this server is.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Server {
     name: &'static str,
     version: &'static str,
     extensions: [&'static str; 4],
@@ -35,15 +37,19 @@ pub(super) async fn server() -> HttpResponse {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "TensorMetadata")]
 struct Tensor<'a> {
     name: &'a str,
     datatype: &'static str,
     shape: Vec<i64>,
 }
 
-#[derive(Serialize)]
-struct Model<'a> {
+/// What a model takes and gives; -1 is a dimension that requests choose.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "ModelMetadata")]
+pub(super) struct Model<'a> {
+    #[schemars(with = "String")]
     name: &'a ModelName,
     versions: Vec<String>,
     platform: &'static str,
@@ -104,8 +110,11 @@ pub(super) fn sizes(dims: &[Dim]) -> Vec<i64> {
     dims.iter().map(size).collect()
 }
 
-#[derive(Serialize)]
-struct Ready<'a> {
+/// Whether a model serves.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "ModelReady")]
+pub(super) struct Ready<'a> {
+    #[schemars(with = "String")]
     name: &'a ModelName,
     ready: bool,
 }

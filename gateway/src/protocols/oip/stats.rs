@@ -14,13 +14,15 @@ use crate::front::Front;
 /// How long an actor may take to tell its counts; one that is slower is left out of the sums.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Spent {
     count: u64,
     ns: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct InferenceStats {
     success: Spent,
     fail: Spent,
@@ -32,7 +34,8 @@ struct InferenceStats {
     cache_miss: Spent,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct ModelStats {
     name: String,
     version: String,
@@ -40,11 +43,15 @@ struct ModelStats {
     inference_count: u64,
     execution_count: u64,
     inference_stats: InferenceStats,
+    /// Always empty.
+    #[schemars(with = "Vec<u64>", length(max = 0))]
     batch_stats: [(); 0],
 }
 
-#[derive(Serialize)]
-struct AllStats {
+/// Counts and times of models.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct AllStats {
     model_stats: Vec<ModelStats>,
 }
 

@@ -1,8 +1,9 @@
 //! `GET /openapi.json`: what the data port serves, as OpenAPI 3.1.
 //!
 //! Bodies are described by the types in `openapi/bodies.rs` and by those that are written to the
-//! wire themselves; errors by the closed list and the table that maps it to statuses. A test holds
-//! the document against what the server answers.
+//! wire themselves; errors by the closed list and the table that maps it to statuses. The Open
+//! Inference Protocol describes its own paths. A test holds the document against what the server
+//! answers.
 
 mod bodies;
 
@@ -10,24 +11,34 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use common::{ErrorCode, config::Settings};
+use pool::ModelStatus;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
+pub(in crate::protocols) use self::bodies::absent_not_null;
 use self::bodies::{RecommendAnswer, RecommendRequest};
 use super::health::Health;
-use crate::{front::Front, respond};
+use crate::{front::Front, protocols::oip, respond};
 
 /// The document for this process's configuration.
 pub(super) async fn show(front: Data<Rc<Front>>) -> HttpResponse {
-    HttpResponse::Ok().json(document(&front.shared().settings))
+    let table = front.pool().table();
+    let serving = table.models().filter(|m| m.status == ModelStatus::Ready);
+    let mut models: Vec<String> = serving.map(|m| m.name.to_string()).collect();
+    models.sort();
+    models.truncate(MOST_EXAMPLES);
+    HttpResponse::Ok().json(document(&front.shared().settings, &models))
 }
 
-fn document(settings: &Settings) -> Value {
+/// Models named as examples; a repository may hold thousands.
+const MOST_EXAMPLES: usize = 20;
+
+fn document(settings: &Settings, models: &[String]) -> Value {
     let mut schemas = schemas();
     let recommend = recommend(settings, &mut schemas);
     let health = schema::<Health>(&mut schemas);
     let own = json!({ "type": "object", "description": "this document" });
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Fusebox gateway",
@@ -56,8 +67,12 @@ fn document(settings: &Settings) -> Value {
                 "responses": responses(vec![(StatusCode::OK, "This document.", own)], &[]),
             } },
         },
-        "components": { "schemas": components(schemas) },
-    })
+    });
+    if let Some(paths) = document["paths"].as_object_mut() {
+        paths.extend(oip::openapi::Described { settings, models }.paths(&mut schemas));
+    }
+    document["components"] = json!({ "schemas": components(schemas) });
+    document
 }
 
 /// The codes that `POST /v2/recommend/item` may answer with.
@@ -86,7 +101,6 @@ fn recommend(settings: &Settings, schemas: &mut SchemaGenerator) -> Value {
         // Only here the scenes are known; the rest of the schema is the type's.
         body.insert("properties".into(), json!({ "scene": { "enum": scenes } }));
     }
-    let header = |name: &str, told: &str, schema: Value| json!({ "name": name, "in": "header", "required": false, "description": told, "schema": schema });
     let limit = settings.limits.deadline;
     json!({
         "operationId": "recommend",
@@ -96,7 +110,7 @@ fn recommend(settings: &Settings, schemas: &mut SchemaGenerator) -> Value {
              X-Request-Timeout-Ms and {limit}, counted from the last header byte. Unknown fields are ignored."
         ),
         "parameters": [
-            header("X-Request-Id", "Echoed; made where absent.", json!({ "type": "string", "pattern": "^[!#-\\[\\]-~]{1,128}$" })),
+            request_id(),
             header("X-Request-Timeout-Ms", "Time the caller gives.", json!({ "type": "integer", "minimum": 1 })),
             header("X-Criticality", "What is shed last to first; critical_plus takes the key.",
                 json!({ "type": "string", "enum": ["critical_plus", "critical", "sheddable_plus", "sheddable"], "default": "critical" })),
@@ -114,9 +128,21 @@ fn recommend(settings: &Settings, schemas: &mut SchemaGenerator) -> Value {
     })
 }
 
+pub(in crate::protocols) fn header(name: &str, told: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "header", "required": false, "description": told, "schema": schema })
+}
+
+pub(in crate::protocols) fn request_id() -> Value {
+    let schema = json!({ "type": "string", "pattern": "^[!#-\\[\\]-~]{1,128}$" });
+    header("X-Request-Id", "Echoed; made where absent.", schema)
+}
+
 /// Answers by status: these, and the errors that the table maps the codes to. A method that a path
 /// does not have is answered 405 everywhere.
-fn responses(good: Vec<(StatusCode, &str, Value)>, codes: &[ErrorCode]) -> Value {
+pub(in crate::protocols) fn responses(
+    good: Vec<(StatusCode, &str, Value)>,
+    codes: &[ErrorCode],
+) -> Value {
     let mut by_status: BTreeMap<String, Value> = BTreeMap::new();
     for (status, told, schema) in good {
         let content = json!({ "application/json": { "schema": schema } });
@@ -156,7 +182,9 @@ fn schemas() -> SchemaGenerator {
     settings.into_generator()
 }
 
-fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+pub(in crate::protocols) fn schema<T: schemars::JsonSchema>(
+    schemas: &mut SchemaGenerator,
+) -> Value {
     schemas.subschema_for::<T>().to_value()
 }
 
@@ -179,7 +207,7 @@ mod tests {
     #[test]
     fn every_reference_leads_somewhere_and_every_scene_is_named() {
         let settings = common::config::load(None, &[], &|_| Vec::new()).unwrap();
-        let document = document(&settings);
+        let document = document(&settings, &["m".to_owned()]);
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1) {
             let pointer = reference.split('"').next().unwrap();

@@ -98,7 +98,7 @@ struct Item {
 }
 
 /// A field of ours that is optional may be left out; it may not be null.
-fn absent_not_null(schema: &mut Schema) {
+pub(in crate::protocols) fn absent_not_null(schema: &mut Schema) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };

@@ -1,0 +1,201 @@
+//! How much memory all bodies together may take: those being read, unfolded or parsed right now.
+//!
+//! Room is asked for before memory is, as a body arrives: a length that is merely announced takes
+//! none, so nobody can hold the budget without sending bytes. Who finds no room is refused and gives
+//! back what it held, so that the others get on.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use common::{ByteSize, ErrorCode};
+
+use crate::failure::Failure;
+
+/// Smallest memory taken for a body that comes in pieces.
+const LEAST_BYTES: usize = 64 << 10;
+
+/// The budget of the process.
+#[derive(Debug)]
+pub struct BodyBudget {
+    most: ByteSize,
+    /// Relaxed throughout: it is a sum, and no other memory hangs on it.
+    held: AtomicU64,
+}
+
+impl BodyBudget {
+    /// A budget of which nothing is held.
+    #[must_use]
+    pub fn new(most: ByteSize) -> Arc<Self> {
+        let held = AtomicU64::new(0);
+        Arc::new(Self { most, held })
+    }
+
+    /// What all bodies take at this moment.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// No room yet, to be grown.
+    pub(super) fn room(self: &Arc<Self>) -> Room {
+        Room {
+            budget: Arc::clone(self),
+            bytes: 0,
+        }
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), Failure> {
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= self.most.0 {
+            return Ok(());
+        }
+        self.give_back(bytes);
+        let told = format!(
+            "the bodies in flight take {} together already, which is what there is for them",
+            self.most
+        );
+        Err(Failure::new(ErrorCode::Overloaded, told))
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A part of the budget, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    budget: Arc<BodyBudget>,
+    bytes: u64,
+}
+
+impl Room {
+    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Failure> {
+        let more = (bytes as u64).saturating_sub(self.bytes);
+        self.budget.take(more)?;
+        self.bytes += more;
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+/// A whole body. Its room in the budget is its own until it is dropped.
+#[derive(Debug)]
+pub struct Body {
+    bytes: Bytes,
+    room: Room,
+}
+
+impl Body {
+    pub(super) fn new(bytes: Bytes, room: Room) -> Self {
+        Self { bytes, room }
+    }
+
+    /// An empty body that can grow within the same budget, to at most `most` bytes.
+    #[must_use]
+    pub fn growing(&self, most: usize) -> Growing {
+        Growing::new(self.room.budget.room(), most)
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A body that is not whole yet.
+#[derive(Debug)]
+pub struct Growing {
+    bytes: Vec<u8>,
+    room: Room,
+    most: usize,
+}
+
+impl Growing {
+    pub(super) fn new(room: Room, most: usize) -> Self {
+        let bytes = Vec::new();
+        Self { bytes, room, most }
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends.
+    pub fn extend(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.with_memory_for(bytes.len())?.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The bytes so far, with memory for at least `more` further ones.
+    pub fn with_memory_for(&mut self, more: usize) -> Result<&mut Vec<u8>, Failure> {
+        let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
+        let needed = length.saturating_add(more);
+        if needed > capacity {
+            let doubled = capacity.saturating_mul(2).max(LEAST_BYTES);
+            let target = doubled.min(self.most).max(needed);
+            self.room.grow_to(target)?;
+            self.bytes.reserve_exact(target - length);
+        }
+        Ok(&mut self.bytes)
+    }
+
+    /// The body as it is.
+    #[must_use]
+    pub fn done(self) -> Body {
+        Body::new(Bytes::from(self.bytes), self.room)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A body that counts against this budget.
+    pub(crate) fn body(budget: &Arc<BodyBudget>, bytes: &[u8]) -> Body {
+        let mut growing = Growing::new(budget.room(), bytes.len());
+        growing.extend(bytes).unwrap();
+        growing.done()
+    }
+
+    #[test]
+    fn room_is_held_from_growth_to_drop_and_never_beyond_the_budget() {
+        let budget = BodyBudget::new(ByteSize(100));
+        let first = body(&budget, &[0; 60]);
+        assert_eq!(budget.held_bytes(), 60);
+        let mut second = Growing::new(budget.room(), 40);
+        assert_eq!(second.with_memory_for(10).unwrap().capacity(), 40);
+        drop(first);
+        drop(second);
+        assert_eq!(budget.held_bytes(), 0);
+    }
+
+    #[test]
+    fn who_finds_no_room_keeps_what_it_held_until_it_gives_up() {
+        let budget = BodyBudget::new(ByteSize(200 << 10));
+        let mut growing = Growing::new(budget.room(), 1 << 20);
+        growing.with_memory_for(1).unwrap();
+        growing.with_memory_for(100 << 10).unwrap();
+        let failure = growing.with_memory_for(150 << 10).unwrap_err();
+        assert_eq!(failure.code, ErrorCode::Overloaded);
+        assert_eq!(budget.held_bytes(), 128 << 10);
+        drop(growing);
+        assert_eq!(budget.held_bytes(), 0);
+    }
+}

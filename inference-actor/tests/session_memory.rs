@@ -1,0 +1,95 @@
+//! What a session holds, as the real engine counts it: more after a larger run, and its own alone.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
+use std::path::Path;
+
+use common::{
+    ModelVersion,
+    tensor::{Shape, Tensor, TensorView},
+};
+use inference_actor::{
+    Declared, Dim, Graph, InputSpec, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine,
+    OrtLibrary, OrtSettings, OutputRole, OutputSpec,
+};
+
+fn open(arena: bool) -> OrtEngine {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let name = match cfg!(target_os = "macos") {
+        true => "libonnxruntime.1.31.1.dylib",
+        false => "libonnxruntime.so.1.31.1",
+    };
+    let fetched = workspace.join(".cache/onnxruntime/1.31.1").join(name);
+    let path = std::env::var_os("ORT_DYLIB_PATH").map_or(fetched, Into::into);
+    let library = OrtLibrary::load(&path).expect("`make fetch` has put the library there");
+    let settings = OrtSettings {
+        path: workspace.join("models/ml100k_din/1/model.onnx"),
+        optimization: OptimizationLevel::All,
+        arena,
+    };
+    let complete = |graph: Graph| {
+        let input = |d: Declared| InputSpec::whole(d.name, d.dtype, d.dims);
+        let output = |d: Declared| OutputSpec {
+            name: d.name,
+            dtype: d.dtype,
+            dims: d.dims,
+            role: OutputRole::Whole,
+        };
+        let version = ModelVersion::new(1).unwrap();
+        Ok(ModelSpec {
+            inputs: graph.inputs.into_iter().map(input).collect(),
+            outputs: graph.outputs.into_iter().map(output).collect(),
+            ..ModelSpec::empty("m".parse().unwrap(), version)
+        })
+    };
+    OrtEngine::open(&library, &settings, complete).unwrap()
+}
+
+/// One user, so many candidates.
+fn run(engine: &mut OrtEngine, candidates: usize) {
+    let spec = engine.spec().clone();
+    let tensor = |input: &InputSpec| {
+        let rows = match input.name.as_str() {
+            name if name.contains("candidate") || name.contains("row") => candidates,
+            _ => 1,
+        };
+        let size = |(index, dim): (usize, &Dim)| match dim {
+            Dim::Fixed(size) => *size,
+            Dim::Dynamic(_) if index == 0 => rows,
+            Dim::Dynamic(_) => 1,
+        };
+        let dims = input.dims.iter().enumerate().map(size);
+        Tensor::zeros(input.dtype, Shape::from_dims(dims)).unwrap()
+    };
+    let tensors: Vec<_> = spec.inputs.iter().map(tensor).collect();
+    let views: Vec<TensorView<'_>> = tensors.iter().map(Tensor::view).collect();
+    engine.run(&views).unwrap();
+}
+
+#[test]
+fn a_larger_run_than_any_before_shows_and_only_in_its_own_session() {
+    let (mut busy, mut idle) = (open(true), open(true));
+    run(&mut busy, 10);
+    run(&mut idle, 10);
+    let small = busy.memory_bytes().unwrap();
+    let of_idle = idle.memory_bytes().unwrap();
+    assert!(small > 0);
+    run(&mut busy, 20_000);
+    let large = busy.memory_bytes().unwrap();
+    // A row passes through layers of dozens of floats.
+    assert!(large > small + 20_000 * 64, "{small} then {large}");
+    run(&mut busy, 10);
+    assert_eq!(busy.memory_bytes(), Some(large), "kept for the next run");
+    run(&mut idle, 10);
+    assert_eq!(idle.memory_bytes(), Some(of_idle));
+}
+
+#[test]
+fn a_session_without_an_arena_holds_nothing_between_runs_to_tell_of() {
+    let mut engine = open(false);
+    run(&mut engine, 100);
+    assert_eq!(engine.memory_bytes(), None);
+}
