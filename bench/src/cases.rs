@@ -116,7 +116,7 @@ impl<'m> Bodies<'m> {
 
     /// Every case; for a look only those that a bar is set on.
     pub fn cases(&self, quick: bool) -> Result<Vec<Case>> {
-        let mut cases = Vec::new();
+        let mut cases = vec![self.shipped_as_it_runs_outside()?];
         for (model, form) in KINDS {
             for rows in ROWS {
                 for connections in CONNECTIONS {
@@ -135,5 +135,17 @@ impl<'m> Bodies<'m> {
             }
         }
         Ok(cases)
+    }
+
+    /// The shipped model on the very inputs that it gets outside the gateway, for that comparison.
+    fn shipped_as_it_runs_outside(&self) -> Result<Case> {
+        let (model, form, rows) = ("ml100k_din", Form::Json, 100);
+        Ok(Case {
+            model,
+            form,
+            rows,
+            connections: 8,
+            request: self.request(model, form, rows)?,
+        })
     }
 }

@@ -77,14 +77,14 @@ fn bars(out: &mut String, bars: &[Bar]) {
     let row = |bar: &Bar| {
         let measured = bar
             .measured
-            .map_or_else(|| "not exported".to_owned(), figure);
+            .map(|measured| format!("{} {}", figure(measured), bar.unit));
         let raw = bar
             .raw
             .map_or_else(String::new, |raw| format!(" ({} as measured)", figure(raw)));
         let aim = bar.aim.map_or_else(String::new, |aim| bar.limit(aim));
         vec![
             bar.what.clone(),
-            format!("{measured} {}{raw}", bar.unit),
+            measured.unwrap_or_else(|| "–".to_owned()) + &raw,
             bar.limit(bar.bar),
             aim,
             bar.verdict().to_owned(),

@@ -20,8 +20,8 @@ use crate::{
 const FIRST_LOOK: f64 = 0.1;
 /// Each kind of request has a generator of its own.
 const RATE_PER_S: &str = "100";
-/// What the arena's metrics begin with, and what names the one that is looked for.
-const ARENA: (&str, &str) = ("fusebox_arena_", "internal_fragmentation");
+/// The share of leased blocks that their tensors do not fill, among the arena's shares.
+const LOST: &str = "kind=\"internal_fragmentation\"";
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -109,12 +109,9 @@ fn mixed(gateway: &Server, requests: &[Request], time: Duration) -> Result<BTree
 }
 
 fn fragmentation(series: &BTreeMap<String, f64>) -> Option<f64> {
-    let (prefix, name) = ARENA;
-    let found = series
-        .iter()
-        .filter(|(key, _)| key.starts_with(prefix) && key.contains(name));
-    // One arena a worker thread; the worst of them is judged.
-    found.map(|(_, value)| *value).reduce(f64::max)
+    let of_arena = |key: &str| key.starts_with(names::ARENA_RATIO) && key.contains(LOST);
+    let found = series.iter().find(|(key, _)| of_arena(key));
+    found.map(|(_, share)| *share)
 }
 
 #[cfg(test)]
@@ -122,13 +119,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_arena_is_judged_and_none_is_not_zero() {
-        let mut series = BTreeMap::from([("process_resident_memory_bytes".to_owned(), 1.0)]);
-        assert_eq!(fragmentation(&series), None);
-        for (worker, share) in [("w0", 0.05), ("w1", 0.12)] {
-            let key = format!("fusebox_arena_internal_fragmentation_ratio{{worker=\"{worker}\"}}");
-            series.insert(key, share);
+    fn fragmentation_is_one_of_the_shares_and_not_zero_where_it_is_not_told() {
+        let mut series = BTreeMap::new();
+        for (kind, share) in [("hit", 0.9), ("external_fragmentation", 0.3)] {
+            series.insert(format!("{}{{kind=\"{kind}\"}}", names::ARENA_RATIO), share);
         }
+        assert_eq!(fragmentation(&series), None);
+        series.insert(format!("{}{{{LOST}}}", names::ARENA_RATIO), 0.12);
         assert_eq!(fragmentation(&series), Some(0.12));
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// The case inside the gateway that a model outside it must agree with. All of them have as many
 /// rows as one run takes, or belong to a model that does not batch.
 const COMPARED: [(&str, Form, usize); 5] = [
-    ("ml100k_din", Form::Recommend, 100),
+    ("ml100k_din", Form::Json, 100),
     ("deepfm", Form::Binary, 100),
     ("deepfm", Form::Json, 100),
     ("din_plain", Form::Binary, 100),

@@ -14,7 +14,7 @@ pub fn recommend(body: &[u8], catalogue: &Catalogue) -> Option<usize> {
     asked.candidates.map(|named| named.slots.len())
 }
 
-/// Bytes of all tensors of an inference request; none where it does not fit the model.
+/// Bytes of the tensors of numbers of an inference request; none where it does not fit the model.
 #[must_use]
 pub fn infer(json: &str, spec: &ModelSpec) -> Option<usize> {
     oip::tensor_bytes(json, spec)

@@ -99,16 +99,13 @@ fn post(config: &mut web::ServiceConfig, path: &str, route: Route) {
     );
 }
 
-/// Bytes of the tensors of a JSON request, for `crate::parsing`.
+/// Bytes of the tensors of numbers of a JSON request, for `crate::parsing`.
 pub(crate) fn tensor_bytes(json: &str, spec: &inference_actor::ModelSpec) -> Option<usize> {
-    let request = request::parse(json, &[], spec).ok()?;
-    let sizes = request
-        .inputs
-        .iter()
-        .flatten()
-        .map(|input| match input.view().data {
-            common::tensor::DataView::Fixed(bytes) => bytes.len(),
-            common::tensor::DataView::Strings(strings) => strings.len(),
-        });
-    Some(sizes.sum())
+    let criticality = common::Criticality::default();
+    let request = request::parse(json, &[], spec, criticality).ok()?;
+    let bytes = |input: &common::tensor::Tensor| match input.view().data {
+        common::tensor::DataView::Fixed(bytes) => bytes.len(),
+        _ => 0,
+    };
+    Some(request.inputs.iter().flatten().map(bytes).sum())
 }
