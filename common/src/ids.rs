@@ -2,6 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
 
+use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is not a valid id.
@@ -96,7 +97,7 @@ impl fmt::Display for ModelVersion {
 
 /// A request's id: the caller's where it sent a usable one, else made here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+pub struct RequestId(CompactString);
 
 impl RequestId {
     /// Longest id taken from a caller; longer ones would only be log padding.
@@ -114,7 +115,7 @@ impl RequestId {
     /// An id made of a process-wide prefix and a counter: unique without locks or randomness.
     #[must_use]
     pub fn made(process: u64, thread: u16, sequence: u64) -> Self {
-        Self(format!("{process:012x}-{thread:02x}-{sequence:x}").into())
+        Self(format_compact!("{process:012x}-{thread:02x}-{sequence:x}"))
     }
 
     /// The id as text.

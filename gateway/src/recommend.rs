@@ -151,7 +151,7 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
         } = assemble::inputs(front, &mut job.request, &task)?;
         if slots.is_empty() {
             times.features = front.now() - started;
-            return Ok((slots, unknown, Vec::new()));
+            return Ok((slots, unknown, None));
         }
         let rows = validate(&job.spec, &inputs)?;
         times.features = front.now() - started;
@@ -160,7 +160,7 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
             .await?;
         times.run = reply.times;
         let scores = scores(&job.spec, reply.outputs, slots.len())?;
-        Ok((slots, unknown, scores))
+        Ok((slots, unknown, Some(scores)))
     };
     let (slots, unknown, scores) = match asked.await {
         Ok(ranked) => ranked,
@@ -174,10 +174,11 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
     if !slots.is_empty() {
         pass.answered(&times.run, ended);
     }
+    let scores = scores.as_ref().and_then(Tensor::elements::<f32>);
     let best = rank::top(
         front.store().catalogue(),
         &slots,
-        &scores,
+        scores.unwrap_or_default(),
         job.request.top_k,
     );
     if job.scene.fallback == Fallback::LastList {
@@ -251,8 +252,8 @@ fn unavailable(model: &common::ModelName, reason: &str) -> Failure {
     )
 }
 
-/// The scores of the candidates, in their order.
-fn scores(spec: &ModelSpec, outputs: Vec<Tensor>, candidates: usize) -> Result<Vec<f32>, Failure> {
+/// The scores of the candidates, in their order: FP32, all of them numbers.
+fn scores(spec: &ModelSpec, outputs: Vec<Tensor>, candidates: usize) -> Result<Tensor, Failure> {
     let broken = |what: String| Failure::new(ErrorCode::EngineFailed, what);
     let scored = spec
         .outputs
@@ -264,7 +265,7 @@ fn scores(spec: &ModelSpec, outputs: Vec<Tensor>, candidates: usize) -> Result<V
     let scores =
         scores.ok_or_else(|| broken(format!("the model gave no {candidates} FP32 scores")))?;
     match scores.iter().all(|s| s.is_finite()) {
-        true => Ok(scores.to_vec()),
+        true => Ok(output),
         false => Err(broken("the model gave a score that is not a number".into())),
     }
 }

@@ -2,15 +2,19 @@
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
 use common::ErrorCode;
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// The header that carries a request's id, both ways.
-pub const REQUEST_ID: &str = "x-request-id";
+/// The header that carries a request's id, both ways. Made once: a name given as text is copied for
+/// every look.
+pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Seconds a caller should wait where nothing better is known. The jitter below spreads the herd.
 const DEFAULT_RETRY_SECONDS: u64 = 1;
@@ -103,12 +107,15 @@ pub fn failed(failure: &Failure, request_id: &str) -> HttpResponse {
 #[must_use]
 pub fn json(body: Vec<u8>, request_id: &str) -> HttpResponse {
     let mut response = builder(StatusCode::OK, request_id);
-    response.content_type("application/json").body(body)
+    let json = HeaderValue::from_static("application/json");
+    response
+        .insert_header((header::CONTENT_TYPE, json))
+        .body(body)
 }
 
 fn builder(status: StatusCode, request_id: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    response.insert_header((REQUEST_ID, request_id));
+    response.insert_header((REQUEST_ID.clone(), request_id));
     response
 }
 

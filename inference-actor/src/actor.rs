@@ -18,12 +18,13 @@ use std::{
 
 use actix::prelude::*;
 use common::{Clock, ErrorCode, ModelName, ModelVersion, tensor::Tensor};
+use smallvec::smallvec;
 use tokio::sync::oneshot;
 
 use self::refusals::{refuse_here, refuse_with};
 use crate::{
     arena::{self, Arenas},
-    batch::{BatchQueue, Entry, Job},
+    batch::{Batch, BatchQueue, Entry, Job},
     codel::CodelSettings,
     gather::join,
     gauge::Gauge,
@@ -145,7 +146,7 @@ impl InferenceActor {
         }
     }
 
-    fn run_batch(&mut self, mut batch: Vec<Waiting>, ctx: &mut Context<Self>) {
+    fn run_batch(&mut self, mut batch: Batch<Waiting>, ctx: &mut Context<Self>) {
         let rows: usize = batch.iter().map(Entry::rows).sum();
         let Some(session) = self.session.as_mut() else {
             return;
@@ -189,7 +190,7 @@ impl InferenceActor {
         last: bool,
         ctx: &mut Context<Self>,
     ) {
-        let mut batch = vec![waiting];
+        let mut batch: Batch<Waiting> = smallvec![waiting];
         let Some(session) = self.session.as_mut() else {
             return;
         };
@@ -214,7 +215,7 @@ impl InferenceActor {
         waiting.times.batch += ran.gather;
         waiting.times.run += ran.run;
         if let Err(error) = part_fits(&spec, &outputs, rows.len()) {
-            return self.fail(vec![waiting], &error);
+            return self.fail(smallvec![waiting], &error);
         }
         waiting.parts.push(outputs);
         if !last {
@@ -237,7 +238,7 @@ impl InferenceActor {
         outcome: Result<Result<Vec<Tensor>, RunError>, String>,
         took: Duration,
         rows: usize,
-        batch: &mut Vec<Waiting>,
+        batch: &mut Batch<Waiting>,
         ctx: &mut Context<Self>,
     ) -> Option<Vec<Tensor>> {
         match outcome {
@@ -274,7 +275,7 @@ impl InferenceActor {
         }
     }
 
-    fn fail(&mut self, batch: Vec<Waiting>, error: &RunError) {
+    fn fail(&mut self, batch: Batch<Waiting>, error: &RunError) {
         self.stats.errors += 1;
         let code = match error {
             RunError::Rejected(_) => ErrorCode::InputRejected,
@@ -293,7 +294,7 @@ impl InferenceActor {
         }
     }
 
-    fn panicked(&mut self, batch: Vec<Waiting>, message: String, ctx: &mut Context<Self>) {
+    fn panicked(&mut self, batch: Batch<Waiting>, message: String, ctx: &mut Context<Self>) {
         let at = self.options.clock.wall();
         self.stats.panicked(&message, at);
         let batch_id = Some(self.stats.run_number());

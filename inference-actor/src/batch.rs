@@ -14,6 +14,7 @@ use std::{
 };
 
 use common::{Criticality, Deadline};
+use smallvec::{SmallVec, smallvec};
 
 use crate::codel::{Codel, CodelSettings};
 
@@ -42,11 +43,14 @@ pub(crate) enum Dropped {
     Shed,
 }
 
+/// Entries of one run; mostly it is one.
+pub(crate) type Batch<T> = SmallVec<[T; 1]>;
+
 /// What to run next.
 #[derive(Debug)]
 pub(crate) enum Job<T> {
     /// These entries whole, in one run.
-    Batch(Vec<T>),
+    Batch(Batch<T>),
     /// These rows of one entry. Unless `last`, the entry is handed back by [`BatchQueue::resume`].
     Part {
         /// The entry.
@@ -145,13 +149,13 @@ impl<T: Entry> BatchQueue<T> {
         let standing = self.shed(now, dropped);
         let first = self.pop_live(now, standing, dropped)?;
         let Some(budget) = self.row_budget else {
-            return Some(Job::Batch(vec![first.entry]));
+            return Some(Job::Batch(smallvec![first.entry]));
         };
         if first.rows_done > 0 || first.entry.rows() > budget {
             return Some(part(first, budget));
         }
         let mut rows = first.entry.rows();
-        let mut batch = vec![first.entry];
+        let mut batch: Batch<T> = smallvec![first.entry];
         while let Some(slot) = if standing {
             self.slots.back()
         } else {

@@ -9,9 +9,10 @@ use std::{
 };
 
 use common::{Clock, tensor::Tensor};
+use smallvec::smallvec;
 
 use crate::{
-    batch::Entry,
+    batch::{Batch, Entry},
     gather::{ZeroIndex, expect_rows, gather, split, views},
     messages::{Infer, RunTimes},
     runner::{ModelRunner, RunError, Stopper},
@@ -172,12 +173,12 @@ pub(crate) fn apart(
     spec: &ModelSpec,
     outputs: Vec<Tensor>,
     batch: &[Waiting],
-) -> Result<Vec<Vec<Tensor>>, RunError> {
+) -> Result<Batch<Vec<Tensor>>, RunError> {
     if batch.len() == 1 {
-        return Ok(vec![outputs]);
+        return Ok(smallvec![outputs]);
     }
     let each: Vec<_> = batch.iter().map(|w| w.infer.rows).collect();
-    split(spec, &outputs, &each)
+    split(spec, &outputs, &each).map(Batch::from_vec)
 }
 
 /// Refuses the outputs of a part that cannot be joined with the others.

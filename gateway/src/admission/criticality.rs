@@ -1,28 +1,29 @@
 //! The class of a request, from its headers.
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use common::{Criticality, ErrorCode, config::Secret};
 
 use crate::{failure::Failure, secret::equal};
 
-const CLASS_HEADER: &str = "x-criticality";
-const KEY_HEADER: &str = "x-criticality-key";
+// Made once: a name given as text is copied for every look.
+static CLASS_HEADER: HeaderName = HeaderName::from_static("x-criticality");
+static KEY_HEADER: HeaderName = HeaderName::from_static("x-criticality-key");
 
 /// `X-Criticality`, critical where absent. The highest class takes the configured key, so that not
 /// everybody claims it.
 pub fn criticality(headers: &HeaderMap, key: &Secret) -> Result<Criticality, Failure> {
-    let text = |name| {
+    let text = |name: &HeaderName| {
         headers
             .get(name)
             .map(|v| v.to_str().unwrap_or_default().trim())
     };
-    let Some(class) = text(CLASS_HEADER) else {
+    let Some(class) = text(&CLASS_HEADER) else {
         return Ok(Criticality::default());
     };
     let class = class
         .parse()
         .map_err(|e| Failure::invalid(format!("header X-Criticality: {e}")))?;
-    let trusted = || match (key.reveal(), text(KEY_HEADER)) {
+    let trusted = || match (key.reveal(), text(&KEY_HEADER)) {
         (Some(key), Some(given)) => equal(key, given),
         _ => false,
     };
@@ -35,7 +36,7 @@ pub fn criticality(headers: &HeaderMap, key: &Secret) -> Result<Criticality, Fai
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
 
     use super::*;
 
@@ -56,18 +57,21 @@ mod tests {
     fn the_highest_class_takes_the_key() {
         assert_eq!(class(&[]), Ok(Criticality::Critical));
         assert_eq!(
-            class(&[(CLASS_HEADER, "sheddable")]),
+            class(&[("x-criticality", "sheddable")]),
             Ok(Criticality::Sheddable)
         );
-        assert_eq!(class(&[(CLASS_HEADER, "urgent")]), Err(ErrorCode::Invalid));
-        let plus = (CLASS_HEADER, "critical_plus");
+        assert_eq!(
+            class(&[("x-criticality", "urgent")]),
+            Err(ErrorCode::Invalid)
+        );
+        let plus = ("x-criticality", "critical_plus");
         assert_eq!(class(&[plus]), Err(ErrorCode::Forbidden));
         assert_eq!(
-            class(&[plus, (KEY_HEADER, "0123456789abcdeX")]),
+            class(&[plus, ("x-criticality-key", "0123456789abcdeX")]),
             Err(ErrorCode::Forbidden)
         );
         assert_eq!(
-            class(&[plus, (KEY_HEADER, "0123456789abcdef")]),
+            class(&[plus, ("x-criticality-key", "0123456789abcdef")]),
             Ok(Criticality::CriticalPlus)
         );
     }

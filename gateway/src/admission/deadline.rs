@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use common::Deadline;
 
 use crate::failure::Failure;
 
-const TIMEOUT_HEADER: &str = "x-request-timeout-ms";
+// Made once: a name given as text is copied for every look.
+static TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 /// The deadline from headers and configuration, counted from `start`; the body may tighten it.
 pub fn deadline(start: Instant, headers: &HeaderMap, limit: Duration) -> Result<Deadline, Failure> {
     let configured = Deadline::after(start, limit);
-    let Some(value) = headers.get(TIMEOUT_HEADER) else {
+    let Some(value) = headers.get(&TIMEOUT_HEADER) else {
         return Ok(configured);
     };
     let text = value.to_str().unwrap_or_default().trim();
@@ -33,7 +34,7 @@ pub fn deadline(start: Instant, headers: &HeaderMap, limit: Duration) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
     use common::{Clock, ManualClock};
 
     use super::*;
@@ -41,10 +42,7 @@ mod tests {
     fn limit_of(value: Option<&'static str>) -> Result<u128, String> {
         let mut headers = HeaderMap::new();
         if let Some(value) = value {
-            headers.insert(
-                HeaderName::from_static(TIMEOUT_HEADER),
-                HeaderValue::from_static(value),
-            );
+            headers.insert(TIMEOUT_HEADER.clone(), HeaderValue::from_static(value));
         }
         let start = ManualClock::new().now();
         deadline(start, &headers, Duration::from_millis(800))

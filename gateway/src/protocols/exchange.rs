@@ -25,7 +25,7 @@ pub(super) struct Exchange<'f> {
 impl<'f> Exchange<'f> {
     pub(super) fn begin(front: &'f Front, protocol: Protocol, request: &HttpRequest) -> Self {
         let start = front.now();
-        let given = request.headers().get(respond::REQUEST_ID);
+        let given = request.headers().get(&respond::REQUEST_ID);
         Self {
             id: front.request_id(given.and_then(|v| v.to_str().ok())),
             _in_flight: front.begin(),

@@ -126,7 +126,7 @@ fn see(catalogue: &Catalogue, record: UserRecord<'_>, seen: &mut SlotSet) {
 }
 
 fn per_request(task: &Task<'_>, row: &Row<'_>) -> Result<Vec<Option<Tensor>>, Failure> {
-    let one = |(fill, dtype): (&Fill, DType)| {
+    let one = |fill: &Fill, dtype: DType| {
         let line = |length| Shape::from_dims([1, length]);
         let tensor = match fill {
             Fill::Item | Fill::RowIndex => return Ok(None),
@@ -141,8 +141,12 @@ fn per_request(task: &Task<'_>, row: &Row<'_>) -> Result<Vec<Option<Tensor>>, Fa
         };
         tensor.map(Some)
     };
-    let dtypes = task.spec.inputs.iter().map(|i| i.dtype);
-    task.plan.fills.iter().zip(dtypes).map(one).collect()
+    // Not collected: through a `Result`, that would guess the length and move the list.
+    let mut inputs = Vec::with_capacity(task.plan.fills.len());
+    for (fill, input) in task.plan.fills.iter().zip(&task.spec.inputs) {
+        inputs.push(one(fill, input.dtype)?);
+    }
+    Ok(inputs)
 }
 
 fn value(row: &Row<'_>, column: Column) -> u32 {

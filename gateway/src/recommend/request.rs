@@ -5,6 +5,7 @@ mod slot_set;
 
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use self::skipped::Skipped;
@@ -41,11 +42,11 @@ pub struct Named {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Recommend {
     /// Whom for.
-    pub user_id: String,
+    pub user_id: CompactString,
     /// Where in the shop.
-    pub scene: String,
+    pub scene: CompactString,
     /// The device, for stickiness where the user is unknown.
-    pub device_id: Option<String>,
+    pub device_id: Option<CompactString>,
     /// Hour of the day from the context, 0 to 23.
     pub hour: Option<u8>,
     /// Day of the week from the context, 1 Monday to 7 Sunday.
@@ -111,8 +112,8 @@ impl<'de> Visitor<'de> for RequestSeed<'_> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Recommend, M::Error> {
         let mut user_id = None;
         let mut request = Recommend {
-            user_id: String::new(),
-            scene: DEFAULT_SCENE.to_owned(),
+            user_id: CompactString::default(),
+            scene: CompactString::const_new(DEFAULT_SCENE),
             device_id: None,
             hour: None,
             weekday: None,
@@ -174,8 +175,8 @@ fn typed<'de, T: serde::Deserialize<'de>, M: MapAccess<'de>>(
     map.next_value().map_err(|e| prefixed(field, &e))
 }
 
-fn id<'de, M: MapAccess<'de>>(map: &mut M, field: &str) -> Result<String, M::Error> {
-    let text: String = typed(map, field)?;
+fn id<'de, M: MapAccess<'de>>(map: &mut M, field: &str) -> Result<CompactString, M::Error> {
+    let text: CompactString = typed(map, field)?;
     if (1..=MOST_ID_BYTES).contains(&text.len()) {
         return Ok(text);
     }

@@ -226,15 +226,21 @@ impl ModelRunner for OrtEngine {
             let values = named(&self.spec, inputs).map_err(|e| failure(&e))?;
             self.session.run_with_options(values, options)
         } else {
-            let values: ort::Result<Vec<_>> = inputs.iter().map(value).collect();
-            let values = values.map_err(|e| failure(&e))?;
+            let mut values = Vec::with_capacity(inputs.len());
+            for input in inputs {
+                values.push(value(input).map_err(|e| failure(&e))?);
+            }
             self.session.run_with_options(values.as_slice(), options)
         };
         let outputs = run.map_err(|e| failure(&e))?;
-        let copied: ort::Result<Vec<_>> = outputs.values().map(|value| tensor(&value)).collect();
+        let mut copied = Vec::with_capacity(outputs.len());
+        let copying = outputs.values().try_for_each(|value| {
+            copied.push(tensor(&value)?);
+            Ok(())
+        });
         drop(outputs);
         self.note_run(inputs);
-        copied.map_err(|e| failure(&e))
+        copying.map(|()| copied).map_err(|e| failure(&e))
     }
 
     fn memory_bytes(&self) -> Option<u64> {

@@ -1,13 +1,17 @@
 //! The headers that say what an inference request's body is.
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderName},
+};
 use common::ErrorCode;
 
 use super::coding::Coding;
 use crate::failure::Failure;
 
 /// The header that tells the length of the JSON in front of binary data, both ways.
-pub(super) const HEADER_LENGTH: &str = "inference-header-content-length";
+pub(super) static HEADER_LENGTH: HeaderName =
+    HeaderName::from_static("inference-header-content-length");
 
 /// How to read a body.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +33,7 @@ impl BodyForm {
             let told = "send Content-Type: application/json or application/octet-stream";
             return Err(Failure::new(ErrorCode::MediaType, told));
         }
-        let length = match headers.get(HEADER_LENGTH) {
+        let length = match headers.get(&HEADER_LENGTH) {
             None => None,
             Some(value) => {
                 let length = value.to_str().ok().and_then(|v| v.trim().parse().ok());

@@ -5,7 +5,7 @@ use std::{convert::Infallible, rc::Rc, sync::Arc};
 use actix_web::{
     HttpRequest, HttpResponse,
     body::SizedStream,
-    http::header,
+    http::header::{self, HeaderValue},
     web::{Data, Payload},
 };
 use bytes::Bytes;
@@ -30,6 +30,8 @@ use crate::{
     timing::Times,
 };
 
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+static BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// What breakers and metrics call requests that come without a scene.
 const NO_SCENE: &str = "infer";
 /// Larger answers are handed to the connection piece by piece.
@@ -156,16 +158,17 @@ async fn answer(
 fn respond(answer: Answer, id: &RequestId) -> HttpResponse {
     let Written { body, json_bytes } = answer.written;
     let mut response = HttpResponse::Ok();
-    response.insert_header((respond::REQUEST_ID, id.as_str()));
+    response.insert_header((respond::REQUEST_ID.clone(), id.as_str()));
     if let Some(name) = answer.coding.name() {
         response.insert_header((header::CONTENT_ENCODING, name));
     }
-    response.insert_header((header::VARY, "accept-encoding"));
+    let varies = HeaderValue::from_static("accept-encoding");
+    response.insert_header((header::VARY, varies));
     match json_bytes {
-        None => response.content_type("application/json"),
+        None => response.insert_header((header::CONTENT_TYPE, JSON.clone())),
         Some(length) => response
-            .insert_header((HEADER_LENGTH, length.to_string()))
-            .content_type("application/octet-stream"),
+            .insert_header((HEADER_LENGTH.clone(), HeaderValue::from(length)))
+            .insert_header((header::CONTENT_TYPE, BINARY.clone())),
     };
     if body.len() <= STREAMED_FROM_BYTES {
         return response.body(body);

@@ -138,7 +138,7 @@ pub(super) async fn ready(request: HttpRequest, front: Data<Rc<Front>>) -> HttpR
 
 /// The answer to a request about a model that failed.
 pub(super) fn failed(front: &Front, request: &HttpRequest, failure: &Failure) -> HttpResponse {
-    let given = request.headers().get(respond::REQUEST_ID);
+    let given = request.headers().get(&respond::REQUEST_ID);
     let id = front.request_id(given.and_then(|v| v.to_str().ok()));
     respond::failed(failure, id.as_str())
 }

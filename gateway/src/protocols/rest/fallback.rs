@@ -46,7 +46,7 @@ fn wrong_method(request: &HttpRequest, front: &Front, allowed: &'static str) -> 
 fn refuse(request: &HttpRequest, front: &Front, failure: Failure) -> HttpResponse {
     let given = request
         .headers()
-        .get(respond::REQUEST_ID)
+        .get(&respond::REQUEST_ID)
         .and_then(|v| v.to_str().ok());
     front.count(Some(failure.code));
     front.shared().metrics.refused(Protocol::Rest, failure.code);
