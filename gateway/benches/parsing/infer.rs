@@ -105,6 +105,7 @@ fn spec() -> ModelSpec {
         any_shape: false,
         most_dims: Vec::new(),
         warm_up: None,
+        optional: false,
     };
     ModelSpec {
         name: "deepfm".parse().unwrap(),
@@ -121,6 +122,8 @@ fn spec() -> ModelSpec {
             role: OutputRole::Score,
         }],
         row_budget: None,
+        learns_row_budget: false,
+        max_delay: std::time::Duration::ZERO,
         max_batch_size: None,
         warm_up_runs: 0,
         vocabulary: Vec::new(),
