@@ -14,11 +14,16 @@ STORE := .cache/features/ml100k.redb
 PYTHON ?= python3
 VENV := .cache/venv
 CLIENTS := gateway/tests/python
+BENCH_MODELS := bench/models
+BENCH_VENV := .cache/venv-bench
+# The criterion benches; the others measure whole processes.
+CRITERION := -p breaker -p gateway -p inference-actor --bench gate --bench parsing --bench mailbox
 
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help serve build test test-clients test-openapi bench fetch lint tools fetch-first
+.PHONY: help serve build test test-benches test-clients test-openapi bench bench-models \
+	bench-protection fetch lint tools fetch-first
 SCHEMATHESIS := 4.32.5
 OPENAPI_VENV := .cache/venv-openapi
 
@@ -42,8 +47,13 @@ test: fetch ## every test; fetches what is missing first
 	@$(CARGO) test --workspace --no-run
 	$(call import,debug)
 	@$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory test-benches
 	@$(MAKE) --no-print-directory test-openapi
 	@$(MAKE) --no-print-directory test-clients
+
+# Without --bench, criterion runs each once and measures nothing.
+test-benches: ## every criterion bench, once
+	@$(CARGO) test --quiet $(CRITERION)
 
 # About 45 s of generated requests, legal and illegal, against what /openapi.json promises.
 test-openapi: ## schemathesis against /openapi.json
@@ -66,8 +76,30 @@ test-clients: ## the gateway against public clients and ONNX's operator tests, i
 	@FUSEBOX_GATEWAY=$(abspath $(TARGET))/debug/gateway \
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider -W ignore::RuntimeWarning $(CLIENTS)
 
-bench: build ## the benches
-	@$(CARGO) bench --workspace
+# Wants a machine that does nothing else; about 25 minutes. ARGS="--quick" is a look of a minute.
+bench: build bench-models ## the criterion benches, then the gateway against its bars
+	@$(CARGO) build --release -p bench
+	@$(CARGO) bench $(CRITERION)
+	@mkdir -p .cache/bench
+	@$(TARGET)/release/bench --json .cache/bench/bench.json $(ARGS)
+
+# Written anew when the list of packages or what writes them changes.
+bench-models: ## the models and request bodies of the floor comparison, by Python
+	@if ! cmp -s $(BENCH_MODELS)/requirements.txt $(BENCH_VENV)/requirements.txt; then \
+		echo "installing onnx into $(BENCH_VENV)"; \
+		$(PYTHON) -m venv $(BENCH_VENV) && \
+		$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check \
+			-r $(BENCH_MODELS)/requirements.txt && \
+		cp $(BENCH_MODELS)/requirements.txt $(BENCH_VENV)/requirements.txt; \
+	fi
+	@if [ ! -f .cache/bench-models/bodies/bodies.json ] || \
+		[ -n "$$(find $(BENCH_MODELS) models/ml100k_din -type f -newer .cache/bench-models/bodies/bodies.json)" ]; then \
+		$(BENCH_VENV)/bin/python -B $(BENCH_MODELS)/make_models.py .cache/bench-models; \
+	fi
+
+bench-protection: build ## self-protection, supervision and the load generator, live
+	@$(CARGO) bench -p gateway --bench self_protection --bench supervision
+	@$(CARGO) bench -p loadtest --bench checks
 
 fetch: tools ## ONNX Runtime and MovieLens 100K into .cache/, each checked by sha256
 	@[ -x $(XTASK) ] || echo "building the set-up tool first (about a minute)"

@@ -8,12 +8,17 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
 /// A source of monotonic and wall time.
 pub trait Clock: Send + Sync + 'static {
     /// Monotonic time: for every duration, deadline and timeout.
     fn now(&self) -> Instant;
     /// Wall time: only for what a person reads (logs, admin pages). It may jump.
     fn wall(&self) -> SystemTime;
+    /// Processor time of the calling thread: what a piece of work costs, whoever else runs beside
+    /// it. A system call of about half a microsecond, so not for every little step.
+    fn thread_cpu(&self) -> Duration;
 }
 
 /// The machine's clocks.
@@ -35,6 +40,15 @@ impl Clock for SystemClock {
     )]
     fn wall(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn thread_cpu(&self) -> Duration {
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ThreadCPUTime);
+        // A thread's processor time starts at zero and its nanoseconds stay below a second.
+        Duration::new(
+            u64::try_from(tv_sec).unwrap_or_default(),
+            u32::try_from(tv_nsec).unwrap_or_default(),
+        )
     }
 }
 
@@ -84,5 +98,10 @@ impl Clock for ManualClock {
 
     fn wall(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + self.elapsed()
+    }
+
+    /// All the time that passes is charged to whoever asks.
+    fn thread_cpu(&self) -> Duration {
+        self.elapsed()
     }
 }

@@ -17,6 +17,17 @@ pub const BATCH_SECONDS: &str = "fusebox_batch_duration_seconds";
 pub const RUN_SECONDS: &str = "fusebox_run_duration_seconds";
 /// Choosing and writing the answer. Histogram.
 pub const ENCODE_SECONDS: &str = "fusebox_encode_duration_seconds";
+/// Processor time of an actor's thread inside the engine, by actor: the floor under the cost of a
+/// request. A session with more intra-op threads than one spends more than this shows. Counter.
+pub const RUN_CPU_SECONDS: &str = "fusebox_run_cpu_seconds_total";
+/// Runs of the engine that gave outputs, by actor. Counter.
+pub const RUNS: &str = "fusebox_runs_total";
+/// Candidate rows of those runs, by actor. Counter.
+pub const ROWS: &str = "fusebox_run_rows_total";
+/// Processor time of the whole process, in Prometheus' customary name. Counter.
+pub const PROCESS_CPU_SECONDS: &str = "process_cpu_seconds_total";
+/// Resident memory of the process, likewise. Gauge.
+pub const PROCESS_RESIDENT_BYTES: &str = "process_resident_memory_bytes";
 /// Candidate rows of a run. Histogram.
 pub const BATCH_ROWS: &str = "fusebox_batch_rows";
 /// Requests waiting in an actor's mailbox and list, by actor. Gauge.
@@ -39,6 +50,14 @@ pub const BREAKER_SECONDS: &str = "fusebox_breaker_seconds";
 pub const BREAKER_SAMPLES: &str = "fusebox_breaker_samples";
 /// Breakers' changes of state, by key, states and reason. Counter.
 pub const BREAKER_TRANSITIONS: &str = "fusebox_breaker_transitions_total";
+/// Tensor memory in bytes, by kind: leased, held, most_leased, budget. Gauge.
+pub const ARENA_BYTES: &str = "fusebox_arena_bytes";
+/// Leases of tensor memory, by event: lease, hit, refused, eviction, returned_from_afar, overdue. Counter.
+pub const ARENA_EVENTS: &str = "fusebox_arena_events_total";
+/// Shares of 1, by kind: hit, internal_fragmentation, external_fragmentation. Gauge.
+pub const ARENA_RATIO: &str = "fusebox_arena_ratio";
+/// How pressed tensor memory is: 0 idle, 1 active, 2 pressured. Gauge.
+pub const ARENA_STATE: &str = "fusebox_arena_state";
 /// Times the breakers were made anew after a panic. Counter.
 pub const BREAKER_RESTARTS: &str = "fusebox_breaker_restarts_total";
 /// Memory that bodies in flight take together. Gauge.

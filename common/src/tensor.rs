@@ -7,7 +7,7 @@ mod buffer;
 mod dtype;
 mod shape;
 
-pub use buffer::{AlignedBytes, Element};
+pub use buffer::{AlignedBytes, Block, Element, LINE_BYTES, Lender, aligned_zeros};
 pub use dtype::DType;
 pub use shape::{Shape, ShapeError};
 
@@ -129,6 +129,14 @@ impl Tensor {
         match &mut self.data {
             TensorData::Fixed(bytes) if self.dtype == T::DTYPE => Some(bytes.as_mut_slice()),
             _ => None,
+        }
+    }
+
+    /// The bytes of fixed-width elements, for writing.
+    pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match &mut self.data {
+            TensorData::Fixed(bytes) => Some(bytes.as_bytes_mut()),
+            TensorData::Strings(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The admin port: metrics and what the actors are doing. Never on the data port.
 
 mod actors;
+mod arena;
 mod auth;
 mod breakers;
 mod config;
@@ -43,6 +44,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                     .default_service(web::to(only_post)),
             )
             .service(get("/admin/pool").route(web::get().to(pool::report)))
+            .service(get("/admin/arena").route(web::get().to(arena::report)))
             .service(get("/admin/breakers").route(web::get().to(breakers::list)))
             .service(
                 web::resource("/admin/breakers/{key}/{command}")
@@ -81,7 +83,7 @@ fn show(request: &HttpRequest, what: &impl serde::Serialize) -> HttpResponse {
 }
 
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/pool, /admin/breakers, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
+    let paths = "/metrics, /admin/actors, /admin/pool, /admin/arena, /admin/breakers, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
         "",

@@ -59,6 +59,8 @@ pub fn data_server(
     let factory = move || {
         // Relaxed: the number only has to be unique.
         let host = HostId(next.fetch_add(1, Ordering::Relaxed));
+        let name = format!("worker-{}", host.0);
+        shared.arenas.settle(name, shared.clock.now());
         let front = Rc::new(Front::new(Arc::clone(&shared), host));
         let ledger = keep_ledger();
         let worker = Worker {
@@ -77,8 +79,9 @@ pub fn data_server(
         App::new()
             .app_data(Data::new(Desk::new(Rc::clone(&front))))
             .app_data(Data::new(front))
-            .configure(oip::configure)
+            // Fixed paths first: a path with a model's name in it costs a pattern to match.
             .configure(rest::configure)
+            .configure(oip::configure)
             .wrap_fn(move |request, service| track(&ledger, &phase, request, service))
     };
     let port = DataPort {

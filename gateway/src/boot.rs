@@ -7,6 +7,7 @@ mod established;
 mod exit;
 mod listeners;
 mod malloc;
+mod memory_watch;
 mod running;
 mod start;
 

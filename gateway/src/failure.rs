@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use common::ErrorCode;
-use inference_actor::{InferFailure, InputError};
+use inference_actor::{
+    InferFailure, InputError,
+    arena::{NoTensor, Refused},
+};
 
 use crate::features::StoreError;
 
@@ -54,6 +57,20 @@ impl From<InferFailure> for Failure {
 impl From<InputError> for Failure {
     fn from(error: InputError) -> Self {
         Self::new(ErrorCode::InputRejected, error.to_string())
+    }
+}
+
+impl From<NoTensor> for Failure {
+    fn from(error: NoTensor) -> Self {
+        match error {
+            NoTensor::Shape(_) | NoTensor::Memory(Refused::Size) => {
+                Self::invalid(error.to_string())
+            }
+            NoTensor::Memory(_) => Self {
+                never_ran: true,
+                ..Self::new(ErrorCode::Overloaded, error.to_string())
+            },
+        }
     }
 }
 

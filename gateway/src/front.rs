@@ -14,6 +14,7 @@ use common::{
     Clock, ErrorCode, RequestId,
     config::{Scene, Settings},
 };
+use inference_actor::arena::{self, Arenas};
 use pool::{HostId, Pool};
 
 use crate::{
@@ -28,6 +29,8 @@ use crate::{
 pub struct Shared {
     /// The configuration in force.
     pub settings: Settings,
+    /// Tensor memory.
+    pub arenas: Arc<Arenas>,
     /// The pool of inference actors.
     pub pool: Pool,
     /// Users and items.
@@ -213,6 +216,7 @@ impl Actor for FrontActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // What a quiet thread has gathered must not wait for its next request.
         ctx.run_interval(OUTCOME_WAIT, |actor, _| actor.0.hand_over_outcomes());
+        ctx.run_interval(arena::TICK_EVERY, |actor, _| arena::tick(actor.0.now()));
     }
 }
 

@@ -16,6 +16,8 @@ mod front;
 mod locate;
 mod logging;
 mod metrics;
+#[doc(hidden)]
+pub mod parsing;
 mod phase;
 mod protocols;
 mod recommend;

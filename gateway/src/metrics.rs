@@ -1,11 +1,16 @@
 //! Metrics of the request path: handles resolved once, then only atomics.
 
+mod arena;
+mod process;
+
 use common::{ErrorCode, metric_names as names};
 use inference_actor::RunTimes;
 use prometheus::{
     CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, IntGaugeVec, Opts, Registry,
 };
+
+use self::process::ProcessFigures;
 
 /// Which protocol a request came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,14 @@ pub struct Metrics {
     pub(crate) breaker_samples: IntGaugeVec,
     /// Engine time spent on answers nobody waited for; set when scraped.
     pub(crate) wasted: CounterVec,
+    /// Tensor memory; set when scraped.
+    pub(crate) arena: arena::ArenaMetrics,
+    /// Processor time inside the engine, by actor; set when scraped.
+    pub(crate) run_cpu: CounterVec,
+    /// Runs, by actor; likewise.
+    pub(crate) runs: IntCounterVec,
+    /// Rows of those runs, by actor; likewise.
+    pub(crate) rows: IntCounterVec,
     /// Waiting requests, by actor; set when scraped.
     pub(crate) mailbox_depth: IntGaugeVec,
     /// What sessions hold, by actor; set when scraped.
@@ -93,6 +106,12 @@ impl Metrics {
                 registry.register(Box::new(counter.clone()))?;
                 Ok(counter)
             };
+        let seconds_by_actor = |name: &str, help: &str| -> Result<CounterVec, prometheus::Error> {
+            let counter = CounterVec::new(Opts::new(name, help), &["actor"])?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        registry.register(Box::new(ProcessFigures::new()?))?;
         let batch_rows = Histogram::with_opts(
             HistogramOpts::new(names::BATCH_ROWS, "Candidate rows of a run.").buckets(vec![
                 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 1000.0,
@@ -128,6 +147,7 @@ impl Metrics {
         }
         Ok(Self {
             protocols: protocols(&registry)?,
+            arena: arena::ArenaMetrics::new(&registry)?,
             parse: seconds(names::PARSE_SECONDS, "Reading and parsing the request.")?,
             features: seconds(names::FEATURES_SECONDS, "Features, candidates and tensors.")?,
             queue: seconds(names::QUEUE_SECONDS, "Waiting for the actor.")?,
@@ -178,12 +198,20 @@ impl Metrics {
                 registry.register(Box::new(gauge.clone()))?;
                 gauge
             },
-            wasted: {
-                let help = "Engine time spent on answers that nobody waited for.";
-                let counter = CounterVec::new(Opts::new(names::WASTED_SECONDS, help), &["actor"])?;
-                registry.register(Box::new(counter.clone()))?;
-                counter
-            },
+            wasted: seconds_by_actor(
+                names::WASTED_SECONDS,
+                "Engine time spent on answers that nobody waited for.",
+            )?,
+            run_cpu: seconds_by_actor(
+                names::RUN_CPU_SECONDS,
+                "Processor time inside the engine, by actor.",
+            )?,
+            runs: counters(names::RUNS, "Runs that gave outputs, by actor.", actor)?,
+            rows: counters(
+                names::ROWS,
+                "Candidate rows of those runs, by actor.",
+                actor,
+            )?,
             batch_rows,
             asked_elsewhere,
             silent_connections,

@@ -136,19 +136,19 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
     };
     let started = front.now();
     let pass = front.gatekeeper().admit(&who, started)?;
+    let task = assemble::Task {
+        scene_name: job.scene_name,
+        scene: job.scene,
+        spec: &job.spec,
+        plan: &plan,
+        criticality,
+    };
     let asked = async {
         let Selection {
             slots,
             unknown,
             inputs,
-        } = assemble::inputs(
-            front,
-            &mut job.request,
-            job.scene_name,
-            job.scene,
-            &job.spec,
-            &plan,
-        )?;
+        } = assemble::inputs(front, &mut job.request, &task)?;
         if slots.is_empty() {
             times.features = front.now() - started;
             return Ok((slots, unknown, Vec::new()));

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 
 use self::refusals::{refuse_here, refuse_with};
 use crate::{
+    arena::{self, Arenas},
     batch::{BatchQueue, Entry, Job},
     codel::CodelSettings,
     gather::join,
@@ -52,6 +53,8 @@ pub struct Options {
     pub queue: usize,
     /// When a queue counts as standing.
     pub codel: CodelSettings,
+    /// Where its thread gets an arena from, if it has none yet.
+    pub arenas: Arc<Arenas>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Who replaces a lost session.
@@ -67,6 +70,17 @@ const MEDIAN_EVERY_RUNS: u64 = 32;
 #[rtype(result = "()")]
 struct Flush;
 
+/// When the actor looks at its list next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flushing {
+    /// When something comes.
+    Idle,
+    /// When the time to wait for company is over.
+    Later(SpawnHandle),
+    /// As soon as this turn of the event loop is over.
+    Next,
+}
+
 /// See the module.
 pub struct InferenceActor {
     options: Options,
@@ -74,7 +88,8 @@ pub struct InferenceActor {
     warm_up: WarmUp,
     queue: BatchQueue<Waiting>,
     stats: Stats,
-    flush_scheduled: bool,
+    flush: Flushing,
+    max_delay: Duration,
     draining: Vec<oneshot::Sender<Drained>>,
     closed: bool,
 }
@@ -90,7 +105,8 @@ impl InferenceActor {
             warm_up: WarmUp::default(),
             queue,
             stats: Stats::default(),
-            flush_scheduled: false,
+            flush: Flushing::Idle,
+            max_delay: Duration::ZERO,
             draining: Vec::new(),
             closed: false,
         }
@@ -106,14 +122,27 @@ impl InferenceActor {
     }
 
     fn schedule_flush(&mut self, ctx: &mut Context<Self>) {
-        if self.flush_scheduled || self.queue.is_empty() || self.session.is_none() {
+        if self.flush == Flushing::Next || self.queue.is_empty() || self.session.is_none() {
             return;
         }
-        self.flush_scheduled = true;
+        if !self.max_delay.is_zero() && !self.queue.fills_a_run() {
+            return self.flush_later(ctx);
+        }
+        if let Flushing::Later(timer) = std::mem::replace(&mut self.flush, Flushing::Next) {
+            ctx.cancel_future(timer);
+        }
         // Behind one turn of the event loop: sockets that are readable by now are read first, and
         // what they bring joins the batch. No timer, so nobody waits for company.
         let turn = tokio::task::yield_now().into_actor(self);
         ctx.spawn(turn.map(|(), actor, ctx| actor.handle(Flush, ctx)));
+    }
+
+    /// For a model whose manifest lets requests wait for company.
+    fn flush_later(&mut self, ctx: &mut Context<Self>) {
+        if self.flush == Flushing::Idle {
+            let timer = ctx.run_later(self.max_delay, |actor, ctx| actor.handle(Flush, ctx));
+            self.flush = Flushing::Later(timer);
+        }
     }
 
     fn run_batch(&mut self, mut batch: Vec<Waiting>, ctx: &mut Context<Self>) {
@@ -123,6 +152,7 @@ impl InferenceActor {
         };
         let spec = Arc::clone(session.spec());
         let ran = session.run(&batch, None, &*self.options.clock, &self.options.watch);
+        self.stats.run_cpu += ran.cpu;
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows, &mut batch, ctx) else {
             return;
         };
@@ -170,6 +200,7 @@ impl InferenceActor {
             &*self.options.clock,
             &self.options.watch,
         );
+        self.stats.run_cpu += ran.cpu;
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows.len(), &mut batch, ctx) else {
             return;
         };
@@ -326,6 +357,14 @@ impl Actor for InferenceActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // Messages only move to the list, which refuses for itself.
         ctx.set_mailbox_capacity(self.options.queue.max(16));
+        // A worker thread has an arena and looks after it; a thread of the actor's own has not.
+        if arena::here().is_none() {
+            let (id, now) = (self.options.id.to_string(), self.options.clock.now());
+            self.options.arenas.settle(id, now);
+            ctx.run_interval(arena::TICK_EVERY, |actor, _| {
+                arena::tick(actor.options.clock.now());
+            });
+        }
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
@@ -361,7 +400,7 @@ impl Handler<Flush> for InferenceActor {
     type Result = ();
 
     fn handle(&mut self, _: Flush, ctx: &mut Context<Self>) {
-        self.flush_scheduled = false;
+        self.flush = Flushing::Idle;
         let mut dropped = Vec::new();
         let job = match self.session {
             Some(_) => self.queue.next(self.options.clock.now(), &mut dropped),

@@ -112,6 +112,18 @@ impl<T: Entry> BatchQueue<T> {
         Ok(())
     }
 
+    /// Whether those who wait fill a run, so that waiting for more gains nothing.
+    pub(crate) fn fills_a_run(&self) -> bool {
+        let Some(budget) = self.row_budget else {
+            return true;
+        };
+        let mut rows = 0usize;
+        self.slots.iter().any(|slot| {
+            rows += slot.entry.rows();
+            rows >= budget || slot.rows_done > 0
+        })
+    }
+
     /// Learns how long a run took.
     pub(crate) fn ran(&mut self, took: Duration) {
         self.codel.ran(took);

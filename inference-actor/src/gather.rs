@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use common::tensor::{AlignedBytes, DType, DataView, Shape, Tensor, TensorView};
+use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
 
 use crate::{
+    arena,
     runner::RunError,
     spec::{ModelSpec, OutputRole, Role, Rows},
 };
@@ -94,7 +95,7 @@ pub(crate) fn split(
         expect_rows(&declared.name, output, batch.iter().map(of).sum())?;
         let mut first = 0;
         for (answer, rows) in answers.iter_mut().zip(batch) {
-            answer.push(output.view().slice_rows(first, of(rows)).to_owned());
+            answer.push(own(&output.view().slice_rows(first, of(rows))));
             first += of(rows);
         }
     }
@@ -130,34 +131,47 @@ pub(crate) fn expect_rows(name: &str, output: &Tensor, rows: usize) -> Result<()
 }
 
 fn row_index(dtype: DType, batch: &[(&Inputs, Rows)], index: usize) -> Tensor {
-    let mut rows = Vec::with_capacity(batch.iter().map(|(_, r)| r.candidates).sum());
-    let mut base = 0i64;
-    for (inputs, size) in batch {
-        match &inputs[index] {
-            None => rows.extend(std::iter::repeat_n(base, size.candidates)),
-            Some(own) => match own.elements::<i32>() {
-                Some(own) => rows.extend(own.iter().map(|row| base + i64::from(*row))),
-                None => rows.extend(
-                    own.elements::<i64>()
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|r| base + r),
-                ),
-            },
-        }
-        base += i64::try_from(size.requests).expect("rows in memory fit");
+    // The manifest admits only these two types for a row index.
+    match dtype {
+        DType::Int64 => shifted::<i64>(batch, index),
+        _ => shifted::<i32>(batch, index),
     }
-    let shape = Shape::from_dims([rows.len()]);
-    let tensor = match dtype {
-        DType::Int64 => Tensor::from_elements(shape, &rows),
-        // The manifest admits only these two types for a row index.
-        _ => {
-            let narrow =
-                |row: &i64| i32::try_from(*row).expect("fewer than 2^31 requests in a run");
-            Tensor::from_elements(shape, &rows.iter().map(narrow).collect::<Vec<i32>>())
+}
+
+/// The row indexes of a batch, each shifted by the rows of the requests before it.
+fn shifted<T>(batch: &[(&Inputs, Rows)], index: usize) -> Tensor
+where
+    T: Element + TryFrom<usize> + std::ops::Add<Output = T>,
+{
+    let total = batch.iter().map(|(_, rows)| rows.candidates).sum();
+    let shape = Shape::from_dims([total]);
+    let mut memory = arena::at_hand(T::DTYPE, &shape, total * size_of::<T>());
+    let mut rest = memory.as_mut_slice::<T>();
+    let mut base = 0;
+    for (inputs, rows) in batch {
+        let (here, behind) = rest.split_at_mut(rows.candidates);
+        rest = behind;
+        // Requests in memory are fewer than the smaller type counts.
+        let shift = T::try_from(base).unwrap_or_else(|_| T::zeroed());
+        match inputs[index].as_ref().and_then(Tensor::elements::<T>) {
+            None => here.fill(shift),
+            Some(own) => here
+                .iter_mut()
+                .zip(own)
+                .for_each(|(row, own)| *row = *own + shift),
         }
-    };
-    tensor.expect("one element a row")
+        base += rows.requests;
+    }
+    Tensor::from_bytes(T::DTYPE, shape, memory).expect("one element a row")
+}
+
+/// A copy of these rows in memory of their own.
+fn own(rows: &TensorView<'_>) -> Tensor {
+    match rows.data {
+        DataView::Fixed(bytes) => arena::copied(rows.dtype, rows.shape.clone(), bytes)
+            .expect("rows of a tensor have the bytes of their shape"),
+        DataView::Strings(_) | DataView::Absent => rows.to_owned(),
+    }
 }
 
 /// Tensors of equal inner shape laid behind each other along the first dimension.
@@ -182,7 +196,8 @@ fn concat<'a>(views: impl Iterator<Item = TensorView<'a>> + Clone) -> Tensor {
                     _ => None,
                 })
             };
-            let mut memory = AlignedBytes::zeroed(bytes().map(<[u8]>::len).sum());
+            let total = bytes().map(<[u8]>::len).sum();
+            let mut memory = arena::at_hand(first.dtype, &shape, total);
             let mut at = 0;
             for part in bytes() {
                 memory.as_bytes_mut()[at..at + part.len()].copy_from_slice(part);

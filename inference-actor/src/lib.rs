@@ -4,16 +4,19 @@
 //!  Infer ─► BatchQueue ─► gather ─► ModelRunner::run ─► split ─► one answer a request
 //! ```
 //!
-//! Owns: the inference actor, the `ModelRunner` trait and its engines, batching, warm-up.
+//! Owns: the inference actor, the `ModelRunner` trait and its engines, batching, the tensor arena,
+//! warm-up.
 //! Never knows: HTTP, JSON, the breaker, where the request came from.
 
 mod actor;
+pub mod arena;
 mod batch;
 mod codel;
 mod engine;
 mod gather;
 mod gauge;
 mod messages;
+mod row_budget;
 mod runner;
 mod session;
 mod spec;

@@ -53,6 +53,8 @@ pub(crate) struct Ran {
     pub(crate) gather: Duration,
     /// Inside the engine.
     pub(crate) run: Duration,
+    /// Processor time of this thread inside the engine.
+    pub(crate) cpu: Duration,
     /// The engine's word, or what a panic said.
     pub(crate) outputs: Result<Result<Vec<Tensor>, RunError>, String>,
 }
@@ -62,6 +64,37 @@ pub(crate) struct Session {
     runner: Box<dyn ModelRunner>,
     spec: Arc<ModelSpec>,
     zeros: ZeroIndex,
+    meter: Meter,
+}
+
+/// Which runs the thread's processor clock is read for. Reading it is a system call, a few per cent
+/// of a short run; so of short runs one in some is measured, and stands for those before it.
+#[derive(Default)]
+struct Meter {
+    unmeasured: u32,
+    last_run: Duration,
+}
+
+/// Of short runs, one in this many is measured.
+const MEASURED_ONE_IN: u32 = 16;
+/// A run this long is measured always.
+const ALWAYS_MEASURED: Duration = Duration::from_millis(1);
+
+impl Meter {
+    /// Whether to measure the next run.
+    fn measures(&self) -> bool {
+        self.unmeasured + 1 >= MEASURED_ONE_IN || self.last_run >= ALWAYS_MEASURED
+    }
+
+    /// What to count for a run that took this long, having measured this.
+    fn count(&mut self, run: Duration, measured: Option<Duration>) -> Duration {
+        self.last_run = run;
+        self.unmeasured += 1;
+        match measured {
+            Some(cpu) => cpu * std::mem::take(&mut self.unmeasured),
+            None => Duration::ZERO,
+        }
+    }
 }
 
 impl Session {
@@ -71,6 +104,7 @@ impl Session {
             runner,
             spec,
             zeros: ZeroIndex::new(),
+            meter: Meter::default(),
         }
     }
 
@@ -113,17 +147,21 @@ impl Session {
         // Until the last deadline of the batch somebody may still be glad of the outputs.
         let deadline = batch.iter().map(|w| w.infer.deadline.at()).max();
         watch.begin(ready, deadline.unwrap_or(ready));
+        let cpu_before = self.meter.measures().then(|| clock.thread_cpu());
         let outcome = catch_unwind(AssertUnwindSafe(|| self.runner.run(&inputs)));
+        let cpu = cpu_before.map(|before| clock.thread_cpu().saturating_sub(before));
         let told_to_stop = watch.end();
         let end = clock.now();
         if told_to_stop && outcome.is_ok() {
             self.runner.rearm();
         }
+        let cpu = self.meter.count(end - ready, cpu);
         let outputs = outcome.map_err(|panic| panic_message(&*panic));
         Ran {
             begin,
             gather: ready - begin,
             run: end - ready,
+            cpu,
             outputs,
         }
     }
@@ -158,4 +196,28 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is counted for runs of this length that each take a microsecond of processor time.
+    fn counted(runs: u32, run: Duration) -> Duration {
+        let mut meter = Meter::default();
+        let mut one = |_| {
+            let cpu = meter.measures().then_some(Duration::from_micros(1));
+            meter.count(run, cpu)
+        };
+        (0..runs).map(&mut one).sum()
+    }
+
+    #[test]
+    fn a_measured_run_stands_for_the_short_ones_before_it() {
+        let us = Duration::from_micros;
+        assert_eq!(counted(15, us(80)), us(0));
+        assert_eq!(counted(32, us(80)), us(32));
+        // The first long run shows that they are long.
+        assert_eq!(counted(20, us(5000)), us(20));
+    }
 }

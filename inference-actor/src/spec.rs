@@ -1,6 +1,6 @@
 //! What a model takes and gives, and how its inputs batch.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use common::{
     ModelName, ModelVersion,
@@ -154,6 +154,10 @@ pub struct ModelSpec {
     pub outputs: Vec<OutputSpec>,
     /// Most candidate rows of one run; none for a model that is not batched or split.
     pub row_budget: Option<usize>,
+    /// Whether a better budget is to be learned at warm-up, from what runs cost.
+    pub learns_row_budget: bool,
+    /// How long requests wait for company; not at all unless the manifest says so.
+    pub max_delay: Duration,
     /// Words a categorical feature may take, by feature; the index in the list is the value.
     pub vocabulary: Vec<(String, Vec<String>)>,
     /// Rows of a batch, for a model all of whose inputs and outputs share their first dimension.
@@ -182,6 +186,8 @@ impl ModelSpec {
             inputs: Vec::new(),
             outputs: Vec::new(),
             row_budget: None,
+            learns_row_budget: false,
+            max_delay: Duration::ZERO,
             vocabulary: Vec::new(),
             max_batch_size: None,
             warm_up_runs: 4,

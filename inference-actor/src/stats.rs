@@ -75,6 +75,8 @@ pub struct ActorSnapshot {
     pub shed: u64,
     /// Engine time spent on answers that nobody waited for any more.
     pub wasted_run_us: u64,
+    /// Processor time of the actor's thread inside the engine, in all, however the runs ended.
+    pub run_cpu_ns: u64,
     /// Time that answered requests waited, in all.
     pub queue_ns: u64,
     /// Time that gathering and splitting took of answered requests, in all.
@@ -114,6 +116,7 @@ pub(crate) struct Stats {
     pub(crate) refused: u64,
     pub(crate) shed: u64,
     pub(crate) wasted_run: Duration,
+    pub(crate) run_cpu: Duration,
     pub(crate) last_panic: Option<LastPanic>,
     pub(crate) queue_ns: u64,
     pub(crate) batch_ns: u64,

@@ -11,6 +11,7 @@ use common::{
 };
 
 use crate::{
+    row_budget::{MEASURED_ROWS, learned},
     runner::{ModelRunner, RunError},
     spec::{Dim, InputSpec, ModelSpec, Role},
 };
@@ -26,6 +27,8 @@ const MOST_INPUT_BYTES: usize = 256 << 20;
 pub struct WarmUp {
     /// Median time of a run at the largest size it is given in service; zero if none succeeded.
     pub typical_run: Duration,
+    /// Rows of a run, where the model was to learn them.
+    pub row_budget: Option<usize>,
     /// Why the model could not be warmed, for admin pages; empty when it was.
     pub reason: String,
 }
@@ -40,15 +43,33 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
             ..WarmUp::default()
         };
     }
-    let inputs = match made_up(&spec) {
-        Ok(inputs) => inputs,
-        Err(reason) => {
-            return WarmUp {
-                reason,
-                ..WarmUp::default()
-            };
-        }
+    let mut row_budget = None;
+    if spec.learns_row_budget {
+        let measure = |rows| Ok((rows, typical(runner, &spec, Some(rows), clock)?));
+        let measured: Result<Vec<_>, String> = MEASURED_ROWS.into_iter().map(measure).collect();
+        row_budget = measured.ok().and_then(|measured| learned(&measured));
+    }
+    let rows = row_budget.or(spec.row_budget);
+    let (typical_run, reason) = match typical(runner, &spec, rows, clock) {
+        Ok(typical_run) => (typical_run, String::new()),
+        Err(reason) => (Duration::ZERO, reason),
     };
+    WarmUp {
+        typical_run,
+        row_budget,
+        reason,
+    }
+}
+
+/// The median time of a few runs of this many rows; the first run is slower than all later ones and
+/// counts only where it is the only one.
+fn typical(
+    runner: &mut dyn ModelRunner,
+    spec: &ModelSpec,
+    rows: Option<usize>,
+    clock: &dyn Clock,
+) -> Result<Duration, String> {
+    let inputs = made_up(spec, rows)?;
     let views: Vec<TensorView<'_>> = spec
         .inputs
         .iter()
@@ -64,28 +85,21 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
         match runner.run(&views) {
             Ok(_) => times.push(clock.now() - start),
             Err(RunError::Rejected(reason) | RunError::Failed(reason)) => {
-                return WarmUp {
-                    reason: format!("not warmed: {reason}"),
-                    ..WarmUp::default()
-                };
+                return Err(format!("not warmed: {reason}"));
             }
             Err(RunError::Terminated) => break,
         }
     }
-    // The first run is slower than all later ones; it counts only where it is the only one.
     let mut later = times.split_off(usize::from(times.len() > 1));
     later.sort_unstable();
-    WarmUp {
-        typical_run: later.get(later.len() / 2).copied().unwrap_or_default(),
-        reason: String::new(),
-    }
+    Ok(later.get(later.len() / 2).copied().unwrap_or_default())
 }
 
 /// Inputs of the smallest allowed values, at the size of a full run; none where the model has its own.
-fn made_up(spec: &ModelSpec) -> Result<Vec<Option<Tensor>>, String> {
+fn made_up(spec: &ModelSpec, rows: Option<usize>) -> Result<Vec<Option<Tensor>>, String> {
     let made = |input: &InputSpec| match input.optional {
         true => Ok(None),
-        false => one(input, spec.row_budget).map(Some),
+        false => one(input, rows).map(Some),
     };
     spec.inputs.iter().map(made).collect()
 }

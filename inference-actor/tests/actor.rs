@@ -22,28 +22,27 @@ use inference_actor::{
     Infer, InferReply, InferResult, InferenceActor, InputSpec, Install, ModelRunner, ModelSpec,
     Observe, Options, OutputRole, OutputSpec, Park, Patience, Role, Rows, RunError, RunnerLost,
     Stopper, WarmUp, Watchdog, Work,
+    arena::{ArenaRules, Arenas, Classes},
 };
 use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// What each run takes on the clock of a test.
+const RUN: Duration = Duration::from_micros(1);
+
 /// A model of one candidate input and one score.
 fn spec(row_budget: usize) -> Arc<ModelSpec> {
+    patient(row_budget, Duration::ZERO)
+}
+
+/// The same, whose requests wait for company.
+fn patient(row_budget: usize, max_delay: Duration) -> Arc<ModelSpec> {
     let dims = || vec![Dim::Dynamic(String::new())];
     Arc::new(ModelSpec {
-        name: "m".parse().unwrap(),
-        version: ModelVersion::new(1).unwrap(),
-        business_code: "m".into(),
         inputs: vec![InputSpec {
-            name: "candidates".into(),
-            dtype: DType::Int64,
-            dims: dims(),
             role: Role::Candidate,
-            ranges: Vec::new(),
-            features: Vec::new(),
-            any_shape: false,
-            most_dims: Vec::new(),
-            warm_up: None,
+            ..InputSpec::whole("candidates".into(), DType::Int64, dims())
         }],
         outputs: vec![OutputSpec {
             name: "score".into(),
@@ -52,9 +51,8 @@ fn spec(row_budget: usize) -> Arc<ModelSpec> {
             role: OutputRole::Score,
         }],
         row_budget: Some(row_budget),
-        max_batch_size: None,
-        warm_up_runs: 4,
-        vocabulary: Vec::new(),
+        max_delay,
+        ..ModelSpec::empty("m".parse().unwrap(), ModelVersion::new(1).unwrap())
     })
 }
 
@@ -62,6 +60,7 @@ fn spec(row_budget: usize) -> Arc<ModelSpec> {
 struct Noting {
     engine: FakeEngine,
     rows: Arc<Mutex<Vec<usize>>>,
+    clock: Arc<ManualClock>,
 }
 
 impl ModelRunner for Noting {
@@ -75,6 +74,7 @@ impl ModelRunner for Noting {
 
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
         self.rows.lock().unwrap().push(inputs[0].shape.rows());
+        self.clock.advance(RUN);
         self.engine.run(inputs)
     }
 
@@ -127,8 +127,11 @@ struct Bench {
 
 impl Bench {
     fn new(row_budget: usize, queue: usize) -> Self {
+        Self::of(spec(row_budget), queue)
+    }
+
+    fn of(spec: Arc<ModelSpec>, queue: usize) -> Self {
         let clock = Arc::new(ManualClock::new());
-        let spec = spec(row_budget);
         let supervisor = Listener::default().start();
         let gauge = Gauge::new();
         // It stands by; no run of these tests is long enough for it to act.
@@ -150,6 +153,15 @@ impl Bench {
                 target: LONG,
                 interval: LONG,
             },
+            arenas: Arenas::new(
+                ArenaRules {
+                    classes: Classes::new([16 << 10]),
+                    large_bytes: 1 << 20,
+                    idle: LONG,
+                    most_leases: 1000,
+                },
+                1 << 30,
+            ),
             clock: clock.clone(),
             supervisor: supervisor.clone().recipient(),
         };
@@ -190,12 +202,16 @@ impl Bench {
     }
 
     async fn install(&self, settings: FakeSettings) {
+        self.install_warm(settings, WarmUp::default()).await;
+    }
+
+    async fn install_warm(&self, settings: FakeSettings, warm_up: WarmUp) {
         let runs = Arc::<AtomicU64>::default();
         let runner = Box::new(Noting {
             engine: FakeEngine::new(Arc::clone(&self.spec), settings, runs, self.clock.clone()),
             rows: Arc::clone(&self.rows),
+            clock: Arc::clone(&self.clock),
         });
-        let warm_up = WarmUp::default();
         self.actor.send(Install { runner, warm_up }).await.unwrap();
     }
 
@@ -264,6 +280,37 @@ async fn a_run_holds_no_more_rows_than_its_budget() {
         assert_eq!(scores(&answered(answer).await.outputs), expected(items));
     }
     assert_eq!(bench.runs(), [5, 5]);
+}
+
+#[actix::test]
+async fn company_is_waited_for_until_the_run_is_full_or_the_time_is_over() {
+    let bench = Bench::of(patient(4, Duration::from_millis(20)), 16);
+    bench.install(FakeSettings::default()).await;
+    let alone = bench.ask(0..2);
+    assert_eq!(answered(alone).await.times.batch_requests, 1);
+    // An hour is never over here: only a full run can answer these.
+    let bench = Bench::of(patient(4, Duration::from_secs(3600)), 16);
+    bench.install(FakeSettings::default()).await;
+    let answers = [bench.ask(0..2), bench.ask(2..4)];
+    for answer in answers {
+        assert_eq!(answered(answer).await.times.batch_requests, 2);
+    }
+    assert_eq!(bench.runs(), [4]);
+}
+
+#[actix::test]
+async fn a_row_budget_learned_at_warm_up_holds() {
+    let bench = Bench::new(100, 16);
+    let answers = [bench.ask(0..2), bench.ask(2..4)];
+    let learned = WarmUp {
+        row_budget: Some(2),
+        ..WarmUp::default()
+    };
+    bench.install_warm(FakeSettings::default(), learned).await;
+    for answer in answers {
+        answered(answer).await;
+    }
+    assert_eq!(bench.runs(), [2, 2]);
 }
 
 #[actix::test]

@@ -34,7 +34,8 @@ mod validity;
 mod workers;
 mod workload;
 
+pub use metrics::{Series, fetch as fetch_metrics};
 pub use record::{Hist, Quantiles};
-pub use report::Report;
+pub use report::{Machine, Report, commit};
 pub use run::Load;
 pub use schedule::{Arrival, Schedule, ScheduleSpec};

@@ -7,6 +7,7 @@ mod recommend;
 mod template;
 mod users;
 
+use base64::{Engine, prelude::BASE64_STANDARD as STANDARD};
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,11 @@ pub enum WorkloadSpec {
         /// The body, as text.
         text: String,
     },
+    /// The same bytes every time, where they are no text.
+    Binary {
+        /// The body in base64, since a plan is kept as JSON.
+        base64: String,
+    },
     /// A text with placeholders.
     Template {
         /// The template's text.
@@ -43,9 +49,23 @@ pub enum WorkloadSpec {
 }
 
 impl WorkloadSpec {
+    /// A body that is the same every time.
+    pub fn fixed(body: Vec<u8>) -> Self {
+        match String::from_utf8(body) {
+            Ok(text) => Self::Fixed { text },
+            Err(not_text) => Self::Binary {
+                base64: STANDARD.encode(not_text.as_bytes()),
+            },
+        }
+    }
+
     /// The `Content-Type` that goes with the bodies, unless the command line names one.
     pub fn content_type(&self) -> Option<&'static str> {
-        (*self != Self::Empty).then_some("application/json")
+        match self {
+            Self::Empty => None,
+            Self::Binary { .. } => Some("application/octet-stream"),
+            _ => Some("application/json"),
+        }
     }
 
     /// A source of bodies. Each part of a split run draws from its own stream of the seed.
@@ -56,6 +76,7 @@ impl WorkloadSpec {
         let kind = match self {
             Self::Empty => Kind::Fixed(Bytes::new()),
             Self::Fixed { text } => Kind::Fixed(Bytes::copy_from_slice(text.as_bytes())),
+            Self::Binary { base64 } => Kind::Fixed(Bytes::from(STANDARD.decode(base64)?)),
             Self::Template { text, users } => {
                 Kind::Template(Template::compile(text)?, users.clone())
             }
@@ -96,5 +117,27 @@ impl BodySource {
                 .and_then(|index| bodies.get(index).cloned())
                 .unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_no_text_survives_a_plan_as_json() {
+        let bytes = vec![0xff, 0x00, b'{', 0xfe];
+        let spec = WorkloadSpec::fixed(bytes.clone());
+        assert_eq!(spec.content_type(), Some("application/octet-stream"));
+        let json = serde_json::to_string(&spec).expect("json");
+        let read: WorkloadSpec = serde_json::from_str(&json).expect("its own json");
+        let mut source = read.source(1, 0).expect("a source");
+        assert_eq!(source.body(7).as_ref(), bytes);
+        assert_eq!(
+            WorkloadSpec::fixed(b"{}".to_vec()),
+            WorkloadSpec::Fixed {
+                text: "{}".to_owned()
+            }
+        );
     }
 }

@@ -60,6 +60,7 @@ impl Loader {
             EngineKind::Onnx => warm_up(&mut *runner, &*self.clock),
             EngineKind::Drill => WarmUp {
                 typical_run: drill_run(source, &*runner),
+                row_budget: None,
                 reason: "drill engine: its run time is taken from its settings".into(),
             },
         };

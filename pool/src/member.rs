@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use actix::prelude::*;
 use common::Clock;
 use inference_actor::{
-    ActorId, CodelSettings, Gauge, InferenceActor, Options, RunnerLost, Watchdog,
+    ActorId, CodelSettings, Gauge, InferenceActor, Options, RunnerLost, Watchdog, arena::Arenas,
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Outfit {
     pub(crate) queue: usize,
     pub(crate) codel: CodelSettings,
+    pub(crate) arenas: Arc<Arenas>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) supervisor: Recipient<RunnerLost>,
     pub(crate) watchdog: Arc<Watchdog>,
@@ -39,6 +40,7 @@ impl Outfit {
             version: source.version,
             queue: self.queue,
             codel: self.codel,
+            arenas: Arc::clone(&self.arenas),
             clock: Arc::clone(&self.clock),
             supervisor: self.supervisor.clone(),
         }

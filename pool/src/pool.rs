@@ -6,7 +6,7 @@ use std::{io, sync::Arc, time::Duration};
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use common::{Clock, ModelName};
-use inference_actor::{CodelSettings, Patience};
+use inference_actor::{CodelSettings, Patience, arena::Arenas};
 use tokio::sync::watch;
 
 use crate::{
@@ -43,6 +43,8 @@ pub struct PoolOptions {
     pub load_timeout: Duration,
     /// Makes sessions.
     pub loader: Loader,
+    /// Tensor memory.
+    pub arenas: Arc<Arenas>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }

@@ -95,6 +95,8 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("supervision.stall_after", s.supervision.stall_after),
         ("supervision.hang_grace", s.supervision.hang_grace),
         ("drain.grace", s.drain.grace),
+        ("arena.idle", s.arena.idle),
+        ("arena.lease_limit", s.arena.lease_limit),
         ("admission.queue_delay", s.admission.queue_delay),
         (
             "admission.queue_delay_window",
@@ -141,6 +143,17 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         (1..=1 << 20).contains(&s.limits.candidates),
         "limits.candidates",
         "must be 1 to 1048576",
+    );
+    let class = 64..=1 << 30;
+    rule(
+        s.arena.classes.len() <= 16 && s.arena.classes.iter().all(|c| class.contains(&c.0)),
+        "arena.classes",
+        "must be at most 16 sizes of 64B to 1GiB",
+    );
+    rule(
+        (1..=90).contains(&s.arena.share_percent),
+        "arena.share_percent",
+        "must be 1 to 90",
     );
     let largest = s.limits.recommend_body.0.max(s.limits.infer_body.0);
     rule(

@@ -26,6 +26,7 @@ sections! {
         models: Models,
         features: Features,
         scenes: BTreeMap<String, Scene>,
+        arena: Arena,
         admission: Admission,
         breaker: Breaker,
         supervision: Supervision,
@@ -88,6 +89,14 @@ sections! {
         model_scene: Option<String>,
         #[serde(default)]
         fallback: Fallback,
+    }
+    /// Tensor memory.
+    Arena {
+        classes: Vec<ByteSize>,
+        large: ByteSize,
+        share_percent: u64,
+        idle: Span,
+        lease_limit: Span,
     }
     /// Shedding before and in the queue.
     Admission {

@@ -1,15 +1,17 @@
-//! Memory aligned for engines, without `unsafe`: a vector of 64-byte lines seen as bytes.
+//! Memory aligned for engines, without `unsafe`: whole cache lines out of a growable byte buffer.
+//!
+//! A buffer owns its lines, or has them on lease from somebody who lends memory: then they go back
+//! when it is dropped, wherever that is and for whatever reason.
 
-use bytemuck::{Pod, Zeroable};
+use std::{fmt, mem, sync::Arc};
+
+use bytemuck::Pod;
+use bytes::{Buf, BytesMut};
 
 use super::DType;
 
-/// One cache line. Its alignment is what aligns a whole buffer.
-#[repr(C, align(64))]
-#[derive(Debug, Clone, Copy, Zeroable, Pod)]
-struct Line([u8; 64]);
-
-const LINE_BYTES: usize = size_of::<Line>();
+/// Buffers begin on a multiple of this and take whole multiples of it: a cache line.
+pub const LINE_BYTES: usize = 64;
 
 /// A Rust type that is the element type of some tensors.
 pub trait Element: Pod {
@@ -27,11 +29,37 @@ macro_rules! elements {
 elements!(i8 => Int8, i16 => Int16, i32 => Int32, i64 => Int64, u8 => Uint8, u16 => Uint16,
     u32 => Uint32, u64 => Uint64, f32 => Fp32, f64 => Fp64);
 
+/// Whole cache lines that somebody lends, and from which of their slabs.
+#[derive(Debug)]
+pub struct Block {
+    /// The lines, all of them initialised.
+    pub lines: BytesMut,
+    /// The lender's own mark.
+    pub slab: u32,
+}
+
+/// Who lends memory, and where it comes back to: from any thread, at any time.
+pub trait Lender: Send + Sync {
+    /// Takes a block back. Its contents are whatever they were.
+    fn take_back(&self, block: Block);
+}
+
 /// Bytes that begin on a 64-byte boundary.
-#[derive(Debug, Clone, Default)]
 pub struct AlignedBytes {
-    lines: Vec<Line>,
+    lines: BytesMut,
     len_bytes: usize,
+    lease: Option<(Arc<dyn Lender>, u32)>,
+}
+
+/// `len_bytes` zeros that begin on a cache line.
+#[must_use]
+pub fn aligned_zeros(len_bytes: usize) -> BytesMut {
+    let mut lines = BytesMut::zeroed(len_bytes + LINE_BYTES - 1);
+    let skip = lines.as_ptr().align_offset(LINE_BYTES);
+    // Never more than what was added; an allocator that tells no alignment gives no offset.
+    lines.advance(skip.min(LINE_BYTES - 1));
+    lines.truncate(len_bytes);
+    lines
 }
 
 impl AlignedBytes {
@@ -39,8 +67,21 @@ impl AlignedBytes {
     #[must_use]
     pub fn zeroed(len_bytes: usize) -> Self {
         Self {
-            lines: vec![Line::zeroed(); len_bytes.div_ceil(LINE_BYTES)],
+            lines: aligned_zeros(len_bytes),
             len_bytes,
+            lease: None,
+        }
+    }
+
+    /// The first `len_bytes` of a block that goes back to `lender`. They hold what they held; the
+    /// block must begin on a cache line and be long enough.
+    #[must_use]
+    pub fn leased(block: Block, len_bytes: usize, lender: Arc<dyn Lender>) -> Self {
+        debug_assert!(len_bytes <= block.lines.len(), "the block is too small");
+        Self {
+            len_bytes: len_bytes.min(block.lines.len()),
+            lines: block.lines,
+            lease: Some((lender, block.slab)),
         }
     }
 
@@ -68,12 +109,12 @@ impl AlignedBytes {
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.lines)[..self.len_bytes]
+        &self.lines[..self.len_bytes]
     }
 
     /// The bytes, for writing.
     pub fn as_bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len_bytes]
+        &mut self.lines[..self.len_bytes]
     }
 
     /// The bytes as elements. The length must be a multiple of the element's width.
@@ -88,14 +129,41 @@ impl AlignedBytes {
     }
 }
 
+impl Drop for AlignedBytes {
+    fn drop(&mut self) {
+        if let Some((lender, slab)) = self.lease.take() {
+            let lines = mem::take(&mut self.lines);
+            lender.take_back(Block { lines, slab });
+        }
+    }
+}
+
+/// A copy owns its memory, also that of a lease.
+impl Clone for AlignedBytes {
+    fn clone(&self) -> Self {
+        Self::copy_of(self.as_bytes())
+    }
+}
+
 impl PartialEq for AlignedBytes {
     fn eq(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()
     }
 }
 
+impl fmt::Debug for AlignedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlignedBytes")
+            .field("bytes", &self.as_bytes())
+            .field("leased", &self.lease.is_some())
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -103,7 +171,7 @@ mod tests {
         for len in [0usize, 1, 63, 64, 65, 4096] {
             let buffer = AlignedBytes::zeroed(len);
             assert_eq!(buffer.as_bytes().len(), len);
-            assert_eq!(buffer.as_bytes().as_ptr() as usize % 64, 0);
+            assert_eq!(buffer.as_bytes().as_ptr() as usize % LINE_BYTES, 0);
         }
     }
 
@@ -112,5 +180,23 @@ mod tests {
         let mut buffer = AlignedBytes::copy_of(&[1.5f32, -2.0]);
         buffer.as_mut_slice::<f32>()[1] = 7.25;
         assert_eq!(buffer.as_slice::<f32>(), [1.5, 7.25]);
+    }
+
+    #[test]
+    fn a_lease_comes_back_when_it_is_dropped_and_a_copy_of_it_owns_its_memory() {
+        #[derive(Default)]
+        struct Shelf(Mutex<Vec<(usize, u32)>>);
+        impl Lender for Shelf {
+            fn take_back(&self, block: Block) {
+                self.0.lock().unwrap().push((block.lines.len(), block.slab));
+            }
+        }
+        let shelf = Arc::new(Shelf::default());
+        let lines = aligned_zeros(128);
+        let lease = AlignedBytes::leased(Block { lines, slab: 7 }, 100, shelf.clone());
+        let copy = lease.clone();
+        drop(lease);
+        drop(copy);
+        assert_eq!(*shelf.0.lock().unwrap(), [(128, 7)]);
     }
 }

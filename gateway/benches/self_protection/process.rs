@@ -114,9 +114,8 @@ impl Gateway {
         let lines = text
             .lines()
             .filter(|l| !l.starts_with('#') && parts.iter().all(|p| l.contains(p)));
-        Ok(lines
-            .filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum())
+        let values = lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.fold(0.0, |sum, value| sum + value))
     }
 }
 

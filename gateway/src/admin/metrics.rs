@@ -36,12 +36,26 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
             counter.reset();
             counter.inc_by(count);
         }
+        for (counter, seconds) in [
+            (&metrics.wasted, snapshot.wasted_run_us as f64 / 1e6),
+            (&metrics.run_cpu, snapshot.run_cpu_ns as f64 / 1e9),
+        ] {
+            let counter = counter.with_label_values(&[&id]);
+            counter.reset();
+            counter.inc_by(seconds);
+        }
+        for (counter, count) in [
+            (&metrics.runs, snapshot.runs),
+            (&metrics.rows, snapshot.rows),
+        ] {
+            let counter = counter.with_label_values(&[&id]);
+            counter.reset();
+            counter.inc_by(count);
+        }
         let held = i64::try_from(snapshot.session_memory_bytes).unwrap_or(i64::MAX);
         metrics.session_memory.with_label_values(&[&id]).set(held);
-        let wasted = metrics.wasted.with_label_values(&[&id]);
-        wasted.reset();
-        wasted.inc_by(snapshot.wasted_run_us as f64 / 1e6);
     }
+    metrics.arena.show(&state.shared.arenas.snapshot());
     let held = i64::try_from(state.shared.bodies.held_bytes()).unwrap_or(i64::MAX);
     metrics.body_bytes.set(held);
     breakers(&state).await;

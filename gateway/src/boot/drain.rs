@@ -25,6 +25,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A worker thread that does not answer within this is held by a run.
 const WORKER_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+/// A caller that was answered confirms its connection within this, wherever on earth it is.
+const CONFIRMED_WITHIN: Duration = Duration::from_millis(500);
 /// For threads to let their sessions go, at the very end.
 const LETTING_GO: Duration = Duration::from_secs(2);
 
@@ -95,6 +97,14 @@ impl Gateway {
         if let Err(error) = self.door.bar() {
             tracing::warn!(%error, "the port could not be barred; who connects just now may be reset");
         }
+        let port = self.http().port();
+        let confirmed = async {
+            while established::half_open(port) > 0 {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        // Whoever began to connect and never confirms it is not waited for.
+        let _ = timeout(CONFIRMED_WITHIN, confirmed).await;
         let emptied = async {
             while self.door.somebody_waits() {
                 sleep(LOOK_EVERY).await;

@@ -43,17 +43,12 @@ impl Door {
     }
 
     /// Lets nobody else in, while those whose connection the kernel has completed stay in the
-    /// backlog. Closing the socket at once would reset them, after they were told "connected".
-    /// A connection attempt is not refused but left unanswered; by the time it is repeated, the
-    /// port is closed.
+    /// backlog, and those it is just completing get there. Closing the socket at once would reset
+    /// them, after they were told "connected". A new attempt is not refused but left unanswered; by
+    /// the time it is repeated, the port is closed.
     pub(super) fn bar(&self) -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        {
-            // The packet filter "accept 0 bytes of everything": return the constant 0.
-            const RETURN_CONSTANT: u16 = 0x06;
-            let nothing = [socket2::SockFilter::new(RETURN_CONSTANT, 0, 0, 0)];
-            self.0.attach_filter(&nothing)?;
-        }
+        self.0.attach_filter(&no_new_connections())?;
         Ok(())
     }
 
@@ -74,6 +69,27 @@ impl Door {
         // server, a moment later.
         let _ = self.0.shutdown(Shutdown::Both);
     }
+}
+
+/// A packet filter, in the kernel's classic bytecode: "drop what has SYN and not ACK set". A filter
+/// on a TCP socket sees packets from their TCP header on.
+#[cfg(target_os = "linux")]
+fn no_new_connections() -> [socket2::SockFilter; 5] {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS_AT: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    let step = socket2::SockFilter::new;
+    [
+        step(LOAD_BYTE, 0, 0, FLAGS_AT),
+        step(AND, 0, 0, SYN | ACK),
+        step(JUMP_IF_EQUAL, 0, 1, SYN),
+        step(RETURN, 0, 0, 0),
+        step(RETURN, 0, 0, u32::MAX),
+    ]
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use actix::{Actor, Addr};
 use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
-use inference_actor::{CodelSettings, OrtLibrary, Patience};
+use inference_actor::{CodelSettings, OrtLibrary, Patience, arena::Arenas};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
@@ -13,7 +13,7 @@ use super::{
     Exit, Gateway,
     drain::WorkerEnd,
     listeners::{Door, listen},
-    malloc,
+    malloc, memory_watch,
     running::Parts,
 };
 use crate::{
@@ -51,9 +51,17 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let door = Door::of(&http).map_err(Exit::unavailable)?;
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
     let (directory, breaker) = breaker(&settings, &clock, &metrics);
+    let memory = memory_watch::of_this_machine();
+    let arenas = memory_watch::arenas(&settings, &memory);
+    actix_rt::spawn(memory_watch::watch(
+        Arc::clone(&arenas),
+        memory,
+        Arc::clone(&clock),
+    ));
+    let pool = pool_options(&settings, &places, library, &arenas, &clock);
     let shared = Arc::new(Shared {
-        pool: Pool::start(pool_options(&settings, &places, library, &clock))
-            .map_err(Exit::unavailable)?,
+        pool: Pool::start(pool).map_err(Exit::unavailable)?,
+        arenas,
         store: Arc::new(store),
         metrics,
         bodies: BodyBudget::new(settings.limits.bodies_in_flight),
@@ -130,6 +138,7 @@ fn pool_options(
     settings: &Settings,
     places: &locate::Places,
     library: OrtLibrary,
+    arenas: &Arc<Arenas>,
     clock: &Arc<dyn Clock>,
 ) -> PoolOptions {
     let supervision = &settings.supervision;
@@ -162,6 +171,7 @@ fn pool_options(
         load_timeout: settings.models.load_timeout.0,
         repository: places.repository(&settings.models.repository),
         loader,
+        arenas: Arc::clone(arenas),
         clock: Arc::clone(clock),
     }
 }

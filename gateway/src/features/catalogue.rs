@@ -31,6 +31,8 @@ pub type Slot = u32;
 pub struct Catalogue {
     items: Vec<Item>,
     by_id: HashMap<Box<str>, Slot, foldhash::fast::FixedState>,
+    /// The same for ids that are plain numbers: found by their place, without a hash.
+    by_number: Vec<Slot>,
     by_index: Vec<Slot>,
     by_popularity: Vec<Slot>,
     by_genre: HashMap<String, Vec<Slot>>,
@@ -78,6 +80,7 @@ impl Catalogue {
                 ));
             }
         }
+        catalogue.by_number = by_number(&items);
         let mut order: Vec<Slot> = (0..).take(items.len()).collect();
         let rank = |slot: &Slot| &items[*slot as usize];
         order.sort_by(|a, b| {
@@ -118,7 +121,10 @@ impl Catalogue {
     /// Where an item stands.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Slot> {
-        self.by_id.get(id).copied()
+        match number(id).and_then(|number| self.by_number.get(number)) {
+            Some(slot) => Some(*slot).filter(|slot| *slot != NO_SLOT),
+            None => self.by_id.get(id).copied(),
+        }
     }
 
     /// Where the item of a model's index stands.
@@ -148,6 +154,39 @@ impl Catalogue {
     }
 }
 
+/// The table of ids that are plain numbers, as long as the largest; empty where that would leave it
+/// mostly so.
+fn by_number(items: &[Item]) -> Vec<Slot> {
+    const MOST_PLACES_AN_ITEM: usize = 4;
+    let numbers = || {
+        (0..)
+            .zip(items)
+            .filter_map(|(slot, item)| Some((number(&item.id)?, slot)))
+    };
+    let places = numbers().map(|(number, _)| number + 1).max().unwrap_or(0);
+    if places > numbers().count() * MOST_PLACES_AN_ITEM {
+        return Vec::new();
+    }
+    let mut table = vec![NO_SLOT; places];
+    numbers().for_each(|(number, slot): (usize, Slot)| table[number] = slot);
+    table
+}
+
+/// The number that an id is the usual way of writing, if it is one of a few digits.
+fn number(id: &str) -> Option<usize> {
+    const MOST_DIGITS: usize = 9;
+    let bytes = id.as_bytes();
+    let usual = (1..=MOST_DIGITS).contains(&bytes.len()) && (bytes[0] != b'0' || bytes.len() == 1);
+    if !usual {
+        return None;
+    }
+    let digit = |number: usize, byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then(|| number * 10 + usize::from(digit))
+    };
+    bytes.iter().try_fold(0, digit)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -174,6 +213,32 @@ pub(crate) mod tests {
             (Some(0), None)
         );
         assert_eq!(catalogue.by_popularity(), [1, 2, 0]);
+    }
+
+    #[test]
+    fn an_id_that_looks_like_a_number_is_the_text_it_is() {
+        let ids = ["0", "7", "07", "3", "12", "-1", "1234567890123"];
+        let items = (0..).zip(ids).map(|(index, id)| item(id, index, 1));
+        let catalogue = Catalogue::new(items.collect()).unwrap();
+        assert_eq!(catalogue.by_number.len(), 13);
+        for (slot, id) in (0..).zip(ids) {
+            assert_eq!(catalogue.find(id), Some(slot), "{id}");
+        }
+        for absent in [
+            "",
+            "1",
+            "00",
+            "012",
+            "13",
+            "999999999",
+            "9999999999999999999999",
+        ] {
+            assert_eq!(catalogue.find(absent), None, "{absent}");
+        }
+        // Numbers far apart are not worth a table.
+        let sparse = Catalogue::new(vec![item("5", 0, 1), item("900000", 1, 1)]).unwrap();
+        assert!(sparse.by_number.is_empty());
+        assert_eq!(sparse.find("900000"), Some(1));
     }
 
     #[test]

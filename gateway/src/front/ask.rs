@@ -4,7 +4,7 @@
 //! its engine panicked, it took no requests any more, or it was stuck in somebody else's run. The
 //! inputs stay with the caller, so asking again copies nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use common::{Criticality, Deadline, ErrorCode, tensor::Tensor};
 use inference_actor::{Infer, InferFailure, InferReply, Rows, Work};
@@ -20,6 +20,7 @@ struct Terms {
     rows: Rows,
     deadline: Deadline,
     criticality: Criticality,
+    leases_until: Instant,
 }
 
 impl Front {
@@ -37,6 +38,7 @@ impl Front {
             rows,
             deadline,
             criticality,
+            leases_until: self.now() + self.shared.settings.arena.lease_limit.0,
         };
         let first = self.pick(route, None).ok_or_else(|| {
             let told = format!("no actor serves model `{}`", route.name);
@@ -105,7 +107,8 @@ impl Front {
             };
             InferFailure::elsewhere(code, told)
         })?;
-        let until = terms.deadline.at().into();
+        // Whichever comes first: the answer is of no use, or the request's memory is needed back.
+        let until = terms.deadline.at().min(terms.leases_until).into();
         // A stall of this very thread cannot be seen from it.
         let sees_stalls = actor.host != Some(self.host);
         tokio::select! {
@@ -126,6 +129,19 @@ impl Front {
         self.settled(answered, work, terms)
     }
 
+    /// Cancels a request that has held its tensors for as long as it may: nobody waits for it any
+    /// more, so it is dropped before its run, and its memory comes back when its tensors do.
+    fn overdue(&self, work: &Work) -> InferFailure {
+        self.shared.arenas.count_overdue();
+        let limit = self.shared.settings.arena.lease_limit;
+        let told =
+            format!("the request held tensor memory for longer than arena.lease_limit = {limit}");
+        InferFailure {
+            never_ran: !work.started(),
+            ..InferFailure::new(ErrorCode::Overloaded, told)
+        }
+    }
+
     fn settled(
         &self,
         answered: Answered,
@@ -142,6 +158,7 @@ impl Front {
                 ErrorCode::Internal,
                 "the actor went away with the request",
             )),
+            Err(_) if !terms.deadline.expired(self.now()) => Err(self.overdue(work)),
             Err(_) => Err(late(work.started())),
         }
     }

@@ -35,10 +35,19 @@ pub fn configure(config: &mut web::ServiceConfig) {
     get(config, "/v2", web::get().to(metadata::server));
     // Before the models, one of which could else be called `stats`.
     get(config, "/v2/models/stats", web::get().to(stats::of_all));
-    for model in [
+    let models = [
         "/v2/models/{model}",
         "/v2/models/{model}/versions/{version}",
-    ] {
+    ];
+    // First what is asked most: paths are tried in this order.
+    for model in models {
+        post(
+            config,
+            &format!("{model}/infer"),
+            web::post().to(infer::infer),
+        );
+    }
+    for model in models {
         get(config, model, web::get().to(metadata::model));
         get(
             config,
@@ -54,11 +63,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
             config,
             &format!("{model}/stats"),
             web::get().to(stats::of_model),
-        );
-        post(
-            config,
-            &format!("{model}/infer"),
-            web::post().to(infer::infer),
         );
     }
     post(
@@ -93,4 +97,15 @@ fn post(config: &mut web::ServiceConfig, path: &str, route: Route) {
             .route(route)
             .default_service(web::to(only_post)),
     );
+}
+
+/// Bytes of the tensors of numbers of a JSON request, for `crate::parsing`.
+pub(crate) fn tensor_bytes(json: &str, spec: &inference_actor::ModelSpec) -> Option<usize> {
+    let criticality = common::Criticality::default();
+    let request = request::parse(json, &[], spec, criticality).ok()?;
+    let bytes = |input: &common::tensor::Tensor| match input.view().data {
+        common::tensor::DataView::Fixed(bytes) => bytes.len(),
+        _ => 0,
+    };
+    Some(request.inputs.iter().flatten().map(bytes).sum())
 }

@@ -98,6 +98,14 @@ pub fn finish(out: &mut Vec<u8>, times: &Times) {
 }
 
 fn string(out: &mut Vec<u8>, text: &str) {
+    // Ids hardly ever have anything to escape.
+    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        return out.push(b'"');
+    }
     serde_json::to_writer(out, text).expect("writing to memory does not fail");
 }
 

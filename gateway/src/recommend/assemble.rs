@@ -1,10 +1,11 @@
 //! From a request and a user's record to the model's inputs.
 
 use common::{
+    Criticality,
     config::Scene,
     tensor::{DType, Element, Shape, Tensor},
 };
-use inference_actor::ModelSpec;
+use inference_actor::{ModelSpec, arena};
 
 use super::{
     candidates::{Selection, choose, looks_at_history},
@@ -27,34 +28,51 @@ struct Row<'a> {
     scene_index: usize,
 }
 
+/// Whose inputs are made, and of what.
+pub struct Task<'a> {
+    /// The scene's name.
+    pub scene_name: &'a str,
+    /// The scene.
+    pub scene: &'a Scene,
+    /// The model.
+    pub spec: &'a ModelSpec,
+    /// How its inputs are filled.
+    pub plan: &'a Plan,
+    /// How much the request matters if memory is short.
+    pub criticality: Criticality,
+}
+
 /// Looks the user up once, chooses candidates and fills every input.
 pub fn inputs(
     front: &Front,
     request: &mut Recommend,
-    scene_name: &str,
-    scene: &Scene,
-    spec: &ModelSpec,
-    plan: &Plan,
+    task: &Task<'_>,
 ) -> Result<Selection, Failure> {
+    let Task {
+        scene,
+        spec,
+        plan,
+        criticality,
+        ..
+    } = *task;
     let catalogue = front.store().catalogue();
-    let word = scene.model_scene.as_deref().unwrap_or(scene_name);
+    let word = scene.model_scene.as_deref().unwrap_or(task.scene_name);
     let scene_index = spec.word_index("scene", word);
-    let mut seen = SlotSet::new(catalogue.len());
+    // The set costs a page of memory: only who looks at it pays for it.
+    let looks = looks_at_history(request);
+    let mut seen = SlotSet::new(if looks { catalogue.len() } else { 0 });
     let mut filled = None;
     let asked = &*request;
     let mut fill = |record: Option<UserRecord<'_>>| {
-        if let Some(record) = record.filter(|_| looks_at_history(asked)) {
+        if let Some(record) = record.filter(|_| looks) {
             see(catalogue, record, &mut seen);
         }
-        filled = Some(per_request(
-            spec,
-            plan,
-            &Row {
-                request: asked,
-                record,
-                scene_index,
-            },
-        ));
+        let row = Row {
+            request: asked,
+            record,
+            scene_index,
+        };
+        filled = Some(per_request(task, &row));
     };
     let known = front
         .store()
@@ -62,7 +80,7 @@ pub fn inputs(
     if !known {
         fill(None);
     }
-    let mut inputs = filled.unwrap_or_default();
+    let mut inputs = filled.unwrap_or_else(|| Ok(Vec::new()))?;
     let (slots, unknown) = choose(catalogue, request, scene, &seen);
     for (index, _) in plan
         .fills
@@ -70,7 +88,10 @@ pub fn inputs(
         .enumerate()
         .filter(|(_, fill)| **fill == Fill::Item)
     {
-        inputs[index] = Some(items(spec.inputs[index].dtype, catalogue, &slots));
+        let indexes = slots.iter().map(|slot| catalogue.item(*slot).index);
+        let shape = Shape::from_dims([slots.len()]);
+        let dtype = spec.inputs[index].dtype;
+        inputs[index] = Some(integers(dtype, shape, criticality, indexes)?);
     }
     Ok(Selection {
         slots,
@@ -104,20 +125,24 @@ fn see(catalogue: &Catalogue, record: UserRecord<'_>, seen: &mut SlotSet) {
     });
 }
 
-fn per_request(spec: &ModelSpec, plan: &Plan, row: &Row<'_>) -> Vec<Option<Tensor>> {
-    let one = |(fill, dtype): (&Fill, DType)| match fill {
-        Fill::Item | Fill::RowIndex => None,
-        Fill::History { side, length } => Some(integers(dtype, *length, history(row, *side))),
-        Fill::Columns(columns) => {
-            let values = columns.iter().map(|column| value(row, *column));
-            Some(integers(dtype, columns.len(), values))
-        }
+fn per_request(task: &Task<'_>, row: &Row<'_>) -> Result<Vec<Option<Tensor>>, Failure> {
+    let one = |(fill, dtype): (&Fill, DType)| {
+        let line = |length| Shape::from_dims([1, length]);
+        let tensor = match fill {
+            Fill::Item | Fill::RowIndex => return Ok(None),
+            Fill::History { side, length } => {
+                let values = history(row, *side);
+                integers(dtype, line(*length), task.criticality, values)
+            }
+            Fill::Columns(columns) => {
+                let values = columns.iter().map(|column| value(row, *column));
+                integers(dtype, line(columns.len()), task.criticality, values)
+            }
+        };
+        tensor.map(Some)
     };
-    plan.fills
-        .iter()
-        .zip(spec.inputs.iter().map(|i| i.dtype))
-        .map(one)
-        .collect()
+    let dtypes = task.spec.inputs.iter().map(|i| i.dtype);
+    task.plan.fills.iter().zip(dtypes).map(one).collect()
 }
 
 fn value(row: &Row<'_>, column: Column) -> u32 {
@@ -141,38 +166,29 @@ fn history<'a>(row: &Row<'a>, side: History) -> impl Iterator<Item = u32> + 'a {
     })
 }
 
-/// A `[1, length]` tensor of the first values; zeros behind the last.
-fn integers(dtype: DType, length: usize, values: impl Iterator<Item = u32>) -> Tensor {
-    let shape = Shape::from_dims([1, length]);
-    let mut tensor =
-        Tensor::zeros(dtype, shape).expect("a model's fixed dimensions fit: it was loaded");
+/// A tensor of the first values that its shape has room for; zeros behind the last.
+fn integers(
+    dtype: DType,
+    shape: Shape,
+    criticality: Criticality,
+    values: impl Iterator<Item = u32>,
+) -> Result<Tensor, Failure> {
+    let mut tensor = arena::tensor(dtype, shape, criticality)?;
     match dtype {
         DType::Int64 => write::<i64>(&mut tensor, values),
         _ => write::<i32>(&mut tensor, values),
     }
-    tensor
+    Ok(tensor)
 }
 
-fn items(dtype: DType, catalogue: &Catalogue, slots: &[u32]) -> Tensor {
-    let shape = Shape::from_dims([slots.len()]);
-    let mut tensor =
-        Tensor::zeros(dtype, shape).expect("candidates are bounded by the configuration");
-    let indexes = slots.iter().map(|slot| catalogue.item(*slot).index);
-    match dtype {
-        DType::Int64 => write::<i64>(&mut tensor, indexes),
-        _ => write::<i32>(&mut tensor, indexes),
-    }
-    tensor
-}
-
-fn write<T: Element + TryFrom<u32>>(tensor: &mut Tensor, values: impl Iterator<Item = u32>) {
+/// Writes every element: what the memory held before must not show.
+fn write<T: Element + TryFrom<u32>>(tensor: &mut Tensor, mut values: impl Iterator<Item = u32>) {
     let Some(elements) = tensor.elements_mut::<T>() else {
         return;
     };
-    for (element, value) in elements.iter_mut().zip(values) {
+    for element in elements {
         // Indexes are below 2^24 and everything else is smaller: checked where they came in.
-        if let Ok(value) = T::try_from(value) {
-            *element = value;
-        }
+        let value = values.next().and_then(|value| T::try_from(value).ok());
+        *element = value.unwrap_or_else(T::zeroed);
     }
 }

@@ -1,16 +1,20 @@
 //! Parsing a recommend request in one pass: candidates become catalogue slots as they are read.
 
 mod skipped;
+mod slot_set;
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use self::skipped::Skipped;
+pub(super) use self::slot_set::SlotSet;
 use crate::{failure::Failure, features::Catalogue};
 
 /// Longest user or device id.
 pub const MOST_ID_BYTES: usize = 256;
+/// Room that is made for a list before its length is known.
+const USUAL_CANDIDATES: usize = 128;
 /// Longest list one answer may have.
 pub const MOST_TOP_K: u64 = 1000;
 const DEFAULT_TOP_K: usize = 20;
@@ -263,7 +267,10 @@ impl<'de> Visitor<'de> for CandidatesSeed<'_> {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Named, S::Error> {
-        let mut named = Named::default();
+        let mut named = Named {
+            slots: Vec::with_capacity(USUAL_CANDIDATES.min(self.most)),
+            unknown: 0,
+        };
         let mut taken = SlotSet::new(self.catalogue.len());
         while let Some(found) = seq.next_element_seed(SlotSeed(self.catalogue))? {
             match found {
@@ -302,27 +309,6 @@ impl Visitor<'_> for SlotSeed<'_> {
 
     fn visit_str<E: de::Error>(self, id: &str) -> Result<Option<u32>, E> {
         Ok(self.0.find(id))
-    }
-}
-
-/// A set of catalogue slots, one bit each.
-pub(super) struct SlotSet(Vec<u64>);
-
-impl SlotSet {
-    pub(super) fn new(slots: usize) -> Self {
-        Self(vec![0; slots.div_ceil(64)])
-    }
-
-    /// Adds a slot; false if it was there.
-    pub(super) fn insert(&mut self, slot: u32) -> bool {
-        let (word, bit) = (slot as usize / 64, 1u64 << (slot % 64));
-        let new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        new
-    }
-
-    pub(super) fn contains(&self, slot: u32) -> bool {
-        self.0[slot as usize / 64] & (1u64 << (slot % 64)) != 0
     }
 }
 

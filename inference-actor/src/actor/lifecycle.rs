@@ -14,7 +14,9 @@ impl Handler<Install> for InferenceActor {
 
     fn handle(&mut self, install: Install, ctx: &mut Context<Self>) {
         let session = Session::new(install.runner);
-        self.queue.set_row_budget(session.spec().row_budget);
+        let row_budget = install.warm_up.row_budget.or(session.spec().row_budget);
+        self.queue.set_row_budget(row_budget);
+        self.max_delay = session.spec().max_delay;
         self.drop_session();
         self.options.watch.set_stopper(Some(session.stopper()));
         self.options.gauge.set_session(true, session.memory_bytes());

@@ -35,6 +35,7 @@ impl Handler<Observe> for InferenceActor {
             last_answer_unix_ms: stats.last_answer_unix_ms,
             shed: stats.shed,
             wasted_run_us: u64::try_from(stats.wasted_run.as_micros()).unwrap_or(u64::MAX),
+            run_cpu_ns: u64::try_from(stats.run_cpu.as_nanos()).unwrap_or(u64::MAX),
             run_p50_us: stats.run_quantile_us(0.5),
             run_p90_us: stats.run_quantile_us(0.9),
             run_p99_us: stats.run_quantile_us(0.99),

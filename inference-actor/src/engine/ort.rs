@@ -2,7 +2,7 @@
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
-use common::tensor::{DType, DataView, Element, Shape, Tensor, TensorView};
+use common::tensor::{DType, DataView, Shape, Tensor, TensorView};
 use ort::{
     ErrorCode,
     ep::CPU,
@@ -18,6 +18,7 @@ use super::{
     strings,
 };
 use crate::{
+    arena,
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
 };
@@ -333,42 +334,35 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
     }
 }
 
-/// An output copied out of the engine's memory, which lives only as long as the run.
+/// An output copied out of the engine's memory, which lives only as long as the run, to where it
+/// will be encoded from.
 fn tensor(value: &DynValue) -> ort::Result<Tensor> {
     fn own(e: impl std::fmt::Display) -> ort::Error {
         ort::Error::new(e.to_string())
     }
-    fn copy<T>(value: &DynValue) -> ort::Result<Tensor>
-    where
-        T: PrimitiveTensorElementType + Element,
-    {
-        let (shape, elements) = value.try_extract_tensor::<T>()?;
-        Tensor::from_elements(sizes(shape), elements).map_err(own)
-    }
-    fn bytes_of<T: PrimitiveTensorElementType + bytemuck::NoUninit>(
+    fn copy<T: PrimitiveTensorElementType + bytemuck::NoUninit>(
         value: &DynValue,
         dtype: DType,
     ) -> ort::Result<Tensor> {
         let (shape, elements) = value.try_extract_tensor::<T>()?;
-        let bytes = common::tensor::AlignedBytes::copy_of::<u8>(bytemuck::cast_slice(elements));
-        Tensor::from_bytes(dtype, sizes(shape), bytes).map_err(own)
+        arena::copied(dtype, sizes(shape), bytemuck::cast_slice(elements)).map_err(own)
     }
     let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
         return Err(ort::Error::new("an output is not a dense tensor"));
     };
     match ty {
-        TensorElementType::Bool => bytes_of::<bool>(value, DType::Bool),
-        TensorElementType::Float16 => bytes_of::<half::f16>(value, DType::Fp16),
-        TensorElementType::Int8 => copy::<i8>(value),
-        TensorElementType::Int16 => copy::<i16>(value),
-        TensorElementType::Int32 => copy::<i32>(value),
-        TensorElementType::Int64 => copy::<i64>(value),
-        TensorElementType::Uint8 => copy::<u8>(value),
-        TensorElementType::Uint16 => copy::<u16>(value),
-        TensorElementType::Uint32 => copy::<u32>(value),
-        TensorElementType::Uint64 => copy::<u64>(value),
-        TensorElementType::Float32 => copy::<f32>(value),
-        TensorElementType::Float64 => copy::<f64>(value),
+        TensorElementType::Bool => copy::<bool>(value, DType::Bool),
+        TensorElementType::Float16 => copy::<half::f16>(value, DType::Fp16),
+        TensorElementType::Int8 => copy::<i8>(value, DType::Int8),
+        TensorElementType::Int16 => copy::<i16>(value, DType::Int16),
+        TensorElementType::Int32 => copy::<i32>(value, DType::Int32),
+        TensorElementType::Int64 => copy::<i64>(value, DType::Int64),
+        TensorElementType::Uint8 => copy::<u8>(value, DType::Uint8),
+        TensorElementType::Uint16 => copy::<u16>(value, DType::Uint16),
+        TensorElementType::Uint32 => copy::<u32>(value, DType::Uint32),
+        TensorElementType::Uint64 => copy::<u64>(value, DType::Uint64),
+        TensorElementType::Float32 => copy::<f32>(value, DType::Fp32),
+        TensorElementType::Float64 => copy::<f64>(value, DType::Fp64),
         TensorElementType::String => {
             let strings = strings::out_of_engine(value)?;
             Tensor::from_strings(sizes(shape), strings).map_err(own)

@@ -92,7 +92,8 @@ impl BodyArgs {
                 .map_err(Fault::usage)
         };
         if let Some(path) = &self.body {
-            return Ok(WorkloadSpec::Fixed { text: read(path)? });
+            let body = fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+            return Ok(WorkloadSpec::fixed(body.map_err(Fault::usage)?));
         }
         let users = match &self.users {
             Some(path) => Users::from_file(path, self.zipf),

@@ -20,6 +20,9 @@ pub enum TemplateError {
          random LOW HIGH and hex N"
     )]
     Unknown(String),
+    /// A body in base64 that is not.
+    #[error("the body of the plan is not base64")]
+    Encoding(#[from] base64::DecodeError),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

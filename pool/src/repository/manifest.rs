@@ -25,6 +25,10 @@ use self::{inputs::Input, versions::Versions};
 const MOST_INSTANCES: usize = 256;
 /// More rows of one run than fit any latency.
 const MOST_BATCH: usize = 1 << 20;
+/// What a model that learns its row budget starts from.
+const ROWS_UNTIL_LEARNED: usize = 100;
+/// Waiting for company longer than this would break any promise of latency.
+const MOST_DELAY: Duration = Duration::from_millis(100);
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +75,33 @@ pub(crate) enum Placement {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Batching {
-    row_budget: Option<usize>,
+    row_budget: Option<RowBudget>,
+    max_delay: Option<Span>,
+}
+
+/// Rows of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum RowBudget {
+    /// As said.
+    Rows(usize),
+    /// As warm-up finds best.
+    Learned(Learned),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Learned {
+    Learned,
+}
+
+impl Batching {
+    fn rows(&self) -> Option<usize> {
+        self.row_budget.map(|budget| match budget {
+            RowBudget::Rows(rows) => rows,
+            RowBudget::Learned(_) => ROWS_UNTIL_LEARNED,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -181,12 +211,19 @@ impl Manifest {
         if outside(self.max_batch_size, MOST_BATCH) {
             return Some(("max_batch_size", format!("must be 1 to {MOST_BATCH}")));
         }
-        if outside(self.batching.row_budget, MOST_BATCH) {
+        if outside(self.batching.rows(), MOST_BATCH) {
             return Some(("row_budget", format!("must be 1 to {MOST_BATCH}")));
         }
         if self.max_batch_size.is_some() && self.batching.row_budget.is_some() {
             let reason = "and batching.row_budget say the same twice; keep one";
             return Some(("max_batch_size", reason.into()));
+        }
+        if self
+            .batching
+            .max_delay
+            .is_some_and(|delay| delay.0 > MOST_DELAY)
+        {
+            return Some(("max_delay", format!("must be at most {}", Span(MOST_DELAY))));
         }
         if self.warm_up.runs.is_some_and(|runs| runs > 100) {
             return Some(("runs", "must be 0 to 100".into()));
@@ -222,7 +259,7 @@ impl Manifest {
         version: ModelVersion,
         graph: Graph,
     ) -> Result<ModelSpec, LoadError> {
-        let row_budget = self.batching.row_budget.or(self.max_batch_size);
+        let row_budget = self.batching.rows().or(self.max_batch_size);
         let overridable = match row_budget {
             None => graph.overridable,
             Some(_) => Vec::new(),
@@ -248,6 +285,11 @@ impl Manifest {
                 .collect::<Result<_, _>>()?,
             outputs: graph.outputs.into_iter().map(|o| self.output(o)).collect(),
             row_budget,
+            learns_row_budget: matches!(self.batching.row_budget, Some(RowBudget::Learned(_))),
+            max_delay: self
+                .batching
+                .max_delay
+                .map_or(Duration::ZERO, |delay| delay.0),
             vocabulary: self.vocabulary.clone().into_iter().collect(),
             max_batch_size: self.max_batch_size,
             warm_up_runs: self.warm_up.runs.unwrap_or(empty.warm_up_runs),

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use actix::Actor;
 use common::SystemClock;
-use inference_actor::{CodelSettings, Options, Patience, Watchdog};
+use inference_actor::{
+    CodelSettings, Options, Patience, Watchdog,
+    arena::{ArenaRules, Arenas, Classes},
+};
 
 use super::*;
 
@@ -38,6 +41,15 @@ impl Stage {
                 target: Duration::from_secs(1),
                 interval: Duration::from_secs(1),
             },
+            arenas: Arenas::new(
+                ArenaRules {
+                    classes: Classes::new([16 << 10]),
+                    large_bytes: 1 << 20,
+                    idle: Duration::from_secs(1),
+                    most_leases: 1000,
+                },
+                1 << 30,
+            ),
             clock: Arc::new(SystemClock),
             supervisor: Nobody.start().recipient(),
         });

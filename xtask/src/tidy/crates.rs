@@ -24,6 +24,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("loadtest", &["common"]),
     // Servers of known behaviour that the load generator is checked against.
     ("loadtest-stub", &["common"]),
+    // The whole from outside: the gateway in a process of its own and, to count its allocations,
+    // inside one of the bench's.
+    ("bench", &["common", "gateway", "loadtest"]),
     ("xtask", &[]),
 ];
 

@@ -3,18 +3,23 @@
 //! Numbers are little-endian and row-major. A BYTES element is its length in four little-endian
 //! bytes, then its bytes.
 
-use common::tensor::{AlignedBytes, DType, Shape, Tensor, TensorData};
+use common::{
+    Criticality,
+    tensor::{DType, Shape, Tensor, TensorData},
+};
+use inference_actor::arena;
 
 use crate::failure::Failure;
 
 const LENGTH_BYTES: usize = 4;
 
-/// The tensor that these bytes are, which must be all of it.
+/// The tensor that these bytes are, which must be all of it, for a request of this class.
 pub(super) fn read(
     name: &str,
     bytes: &[u8],
     dtype: DType,
     shape: &Shape,
+    criticality: Criticality,
 ) -> Result<Tensor, Failure> {
     let wrong = |what: String| Failure::invalid(format!("binary data of input `{name}`: {what}"));
     let Some(width) = dtype.width_bytes() else {
@@ -30,8 +35,11 @@ pub(super) fn read(
     if dtype == DType::Bool && bytes.iter().any(|byte| *byte > 1) {
         return Err(wrong("a BOOL byte is neither 0 nor 1".into()));
     }
-    let memory = AlignedBytes::copy_of(bytes);
-    Tensor::from_bytes(dtype, shape.clone(), memory).map_err(|e| wrong(e.to_string()))
+    let mut tensor = arena::tensor(dtype, shape.clone(), criticality)?;
+    if let Some(memory) = tensor.bytes_mut() {
+        memory.copy_from_slice(bytes);
+    }
+    Ok(tensor)
 }
 
 fn strings(mut bytes: &[u8], shape: &Shape) -> Result<Tensor, String> {
@@ -91,6 +99,10 @@ const _: () = assert!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(name: &str, bytes: &[u8], dtype: DType, shape: &Shape) -> Result<Tensor, Failure> {
+        super::read(name, bytes, dtype, shape, Criticality::Critical)
+    }
 
     #[test]
     fn strings_of_any_bytes_come_back() {

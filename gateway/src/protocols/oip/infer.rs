@@ -1,6 +1,6 @@
 //! `POST /v2/models/M[/versions/V]/infer`.
 
-use std::{convert::Infallible, rc::Rc, sync::Arc, time::Instant};
+use std::{convert::Infallible, rc::Rc, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,10 +21,11 @@ use super::{
     target,
 };
 use crate::{
-    admission::{Applicant, BodyLimits, criticality, deadline, holding, read_body},
+    admission::{Applicant, BodyLimits, criticality, deadline, read_body},
     failure::Failure,
     front::Front,
     metrics::Protocol,
+    protocols::exchange::Exchange,
     respond,
     timing::Times,
 };
@@ -47,38 +48,28 @@ pub(super) async fn infer(
     mut payload: Payload,
     front: Data<Rc<Front>>,
 ) -> HttpResponse {
-    let start = front.now();
-    let _in_flight = front.begin();
-    let given = request.headers().get(respond::REQUEST_ID);
-    let id = front.request_id(given.and_then(|v| v.to_str().ok()));
-    let result = answer(&request, &mut payload, &front, &id, start).await;
-    let failure = result.as_ref().err().map(|failure| failure.code);
-    front.count(failure);
-    front.hand_over_outcomes();
-    let metrics = &front.shared().metrics;
-    metrics.answered(Protocol::Oip, failure, (front.now() - start).as_secs_f64());
-    match result {
-        Ok(answer) => {
-            metrics.inference(&answer.times);
-            respond(answer, &id)
-        }
-        Err(failure) => {
-            tracing::debug!(request_id = %id, code = failure.code.as_str(), message = %failure.message, "refused");
-            holding(respond::failed(&failure, id.as_str()), payload)
-        }
-    }
+    let exchange = Exchange::begin(&front, Protocol::Oip, &request);
+    let answered = answer(&request, &mut payload, &front, &exchange).await;
+    let response = answered.map(|answer| {
+        front.shared().metrics.inference(&answer.times);
+        respond(answer, exchange.id())
+    });
+    exchange.end(response, payload)
 }
 
 async fn answer(
     request: &HttpRequest,
     payload: &mut Payload,
     front: &Front,
-    id: &RequestId,
-    start: Instant,
+    exchange: &Exchange<'_>,
 ) -> Result<Answer, Failure> {
     let shared = front.shared();
     let settings = &shared.settings;
-    let deadline = deadline(start, request.headers(), settings.limits.infer_deadline.0)?;
+    let deadline = deadline(
+        exchange.start(),
+        request.headers(),
+        settings.limits.infer_deadline.0,
+    )?;
     let criticality = criticality(request.headers(), &settings.admission.priority_key)?;
     let form = BodyForm::of(request)?;
     let most = settings.limits.infer_body;
@@ -105,10 +96,10 @@ async fn answer(
         id: own_id,
         inputs,
         outputs,
-    } = offload::by_size(size, move || {
+    } = offload::by_size(front, size, move || {
         let body = form.coding.decode(body, most)?;
         let (json, binary) = form.split(&body)?;
-        request::parse(json, binary, &of_model)
+        request::parse(json, binary, &of_model, criticality)
     })
     .await?;
     let rows = validate(&spec, &inputs)?;
@@ -140,10 +131,10 @@ async fn answer(
 
     let encoding = front.now();
     let run: RunTimes = reply.times;
-    let own_id = own_id.unwrap_or_else(|| id.as_str().to_owned());
+    let own_id = own_id.unwrap_or_else(|| exchange.id().as_str().to_owned());
     let accepted = Coding::accepted(request.headers());
     let size = answer::estimate(&outputs, &reply.outputs);
-    let (written, coding) = offload::by_size(size, move || {
+    let (written, coding) = offload::by_size(front, size, move || {
         let written = answer::write(&spec, &own_id, &outputs, &reply.outputs)?;
         let (body, coding) = accepted.encode(written.body);
         Ok((Written { body, ..written }, coding))

@@ -1,20 +1,25 @@
 //! From a JSON array straight into a tensor's memory, and back.
 //!
 //! `data` may be flat or nested as the shape says. Nothing is allocated before the text that is
-//! left could hold that many elements.
+//! left could hold that many elements; the memory is the arena's, and every element is written.
 
 use bytemuck::Pod;
-use common::tensor::{AlignedBytes, DType, Shape, Tensor, TensorData};
+use common::{
+    Criticality,
+    tensor::{DType, Shape, Tensor, TensorData},
+};
 use half::f16;
+use inference_actor::arena;
 
 use super::{float16, json::Cursor};
 use crate::failure::Failure;
 
-/// Reads `data` as a tensor of this type and shape.
+/// Reads `data` as a tensor of this type and shape, for a request of this class.
 pub(super) fn read(
     cursor: &mut Cursor<'_>,
     dtype: DType,
     shape: &Shape,
+    criticality: Criticality,
 ) -> Result<Tensor, Failure> {
     let total = shape
         .elements()
@@ -24,46 +29,58 @@ pub(super) fn read(
         let message = format!("shape {shape} has {total} elements, more than the data can hold");
         return Err(Failure::invalid(message));
     }
+    if dtype != DType::Bytes {
+        let mut tensor = arena::tensor(dtype, shape.clone(), criticality)?;
+        fixed(cursor, &mut tensor)?;
+        return Ok(tensor);
+    }
+    let mut strings = Vec::with_capacity(total);
+    elements(cursor, shape, total, |cursor, _| {
+        strings.push(cursor.string()?.into_owned().into_bytes());
+        Ok(())
+    })?;
+    Tensor::from_strings(shape.clone(), strings).map_err(|e| cursor.wrong(e))
+}
+
+/// Reads every element of a tensor of a fixed width.
+fn fixed(cursor: &mut Cursor<'_>, tensor: &mut Tensor) -> Result<(), Failure> {
+    let shape = tensor.shape().clone();
+    let dtype = tensor.dtype();
+    let bytes = tensor.bytes_mut().unwrap_or_default();
+    macro_rules! of {
+        ($type:ty, $one:expr) => {
+            each::<$type>(cursor, &shape, bytemuck::cast_slice_mut(bytes), $one)
+        };
+    }
     match dtype {
-        DType::Bool => fixed(cursor, dtype, shape, boolean),
-        DType::Int8 => fixed(cursor, dtype, shape, integer::<i8>),
-        DType::Int16 => fixed(cursor, dtype, shape, integer::<i16>),
-        DType::Int32 => fixed(cursor, dtype, shape, integer::<i32>),
-        DType::Int64 => fixed(cursor, dtype, shape, integer::<i64>),
-        DType::Uint8 => fixed(cursor, dtype, shape, integer::<u8>),
-        DType::Uint16 => fixed(cursor, dtype, shape, integer::<u16>),
-        DType::Uint32 => fixed(cursor, dtype, shape, integer::<u32>),
-        DType::Uint64 => fixed(cursor, dtype, shape, integer::<u64>),
-        DType::Fp16 => fixed(cursor, dtype, shape, |cursor| {
+        DType::Bool => of!(u8, boolean),
+        DType::Int8 => of!(i8, integer::<i8>),
+        DType::Int16 => of!(i16, integer::<i16>),
+        DType::Int32 => of!(i32, integer::<i32>),
+        DType::Int64 => of!(i64, integer::<i64>),
+        DType::Uint8 => of!(u8, integer::<u8>),
+        DType::Uint16 => of!(u16, integer::<u16>),
+        DType::Uint32 => of!(u32, integer::<u32>),
+        DType::Uint64 => of!(u64, integer::<u64>),
+        DType::Fp16 => of!(u16, |cursor| {
             float::<f64>(cursor).map(|value| float16::nearest(value).to_bits())
         }),
-        DType::Fp32 => fixed(cursor, dtype, shape, float::<f32>),
-        DType::Fp64 => fixed(cursor, dtype, shape, float::<f64>),
-        DType::Bytes => {
-            let mut strings = Vec::with_capacity(total);
-            elements(cursor, shape, total, |cursor, _| {
-                strings.push(cursor.string()?.into_owned().into_bytes());
-                Ok(())
-            })?;
-            Tensor::from_strings(shape.clone(), strings).map_err(|e| cursor.wrong(e))
-        }
+        DType::Fp32 => of!(f32, float::<f32>),
+        DType::Fp64 => of!(f64, float::<f64>),
+        DType::Bytes => Err(cursor.wrong("byte strings have no fixed width")),
     }
 }
 
-fn fixed<T: Pod>(
+fn each<T: Pod>(
     cursor: &mut Cursor<'_>,
-    dtype: DType,
     shape: &Shape,
+    room: &mut [T],
     mut one: impl FnMut(&mut Cursor<'_>) -> Result<T, Failure>,
-) -> Result<Tensor, Failure> {
-    let bytes = shape.bytes(size_of::<T>()).map_err(|e| cursor.wrong(e))?;
-    let mut memory = AlignedBytes::zeroed(bytes);
-    let room = memory.as_mut_slice::<T>();
+) -> Result<(), Failure> {
     elements(cursor, shape, room.len(), |cursor, index| {
         room[index] = one(cursor)?;
         Ok(())
-    })?;
-    Tensor::from_bytes(dtype, shape.clone(), memory).map_err(|e| cursor.wrong(e))
+    })
 }
 
 /// Reads all elements, flat or nested; `one` reads the one of that index, below `total`.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use common::{
-    ErrorCode,
+    Criticality, ErrorCode,
     tensor::{DType, Shape, Tensor},
 };
 use inference_actor::ModelSpec;
@@ -37,10 +37,16 @@ pub(super) struct InferRequest {
     pub(super) outputs: Vec<Wanted>,
 }
 
-/// Parses a request for a model. `rest` is the binary data behind the JSON.
-pub(super) fn parse(json: &str, rest: &[u8], spec: &ModelSpec) -> Result<InferRequest, Failure> {
+/// Parses a request of this class for a model. `rest` is the binary data behind the JSON.
+pub(super) fn parse(
+    json: &str,
+    rest: &[u8],
+    spec: &ModelSpec,
+    criticality: Criticality,
+) -> Result<InferRequest, Failure> {
     let mut parser = Parser {
         spec,
+        criticality,
         rest,
         inputs: vec![None; spec.inputs.len()],
     };
@@ -112,6 +118,7 @@ impl Seen {
 
 struct Parser<'a> {
     spec: &'a ModelSpec,
+    criticality: Criticality,
     rest: &'a [u8],
     inputs: Vec<Option<Tensor>>,
 }
@@ -161,7 +168,8 @@ impl<'a> Parser<'a> {
                 match self.declared(&input)? {
                     // The usual order of keys: read where it stands.
                     Some((index, dtype, shape)) => {
-                        input.tensor = Some((index, numbers::read(cursor, dtype, &shape)?));
+                        let tensor = numbers::read(cursor, dtype, &shape, self.criticality)?;
+                        input.tensor = Some((index, tensor));
                         Ok(())
                     }
                     None => cursor.skip(),
@@ -204,10 +212,14 @@ impl<'a> Parser<'a> {
                     return Err(Failure::invalid(message));
                 };
                 self.rest = rest;
-                Ok((index, binary::read(name, own, dtype, &shape)?))
+                let tensor = binary::read(name, own, dtype, &shape, self.criticality)?;
+                Ok((index, tensor))
             }
             (None, _, Some(read)) => Ok(read),
-            (None, Some(mut data), None) => Ok((index, numbers::read(&mut data, dtype, &shape)?)),
+            (None, Some(mut data), None) => {
+                let tensor = numbers::read(&mut data, dtype, &shape, self.criticality)?;
+                Ok((index, tensor))
+            }
             (None, None, None) => {
                 let message = format!("input `{name}` has neither `data` nor binary data");
                 Err(Failure::invalid(message))

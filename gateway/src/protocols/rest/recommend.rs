@@ -6,12 +6,12 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use common::RequestId;
 
 use crate::{
-    admission::{BodyLimits, criticality, deadline, holding, read_body, require_json},
+    admission::{BodyLimits, criticality, deadline, read_body, require_json},
     failure::Failure,
     metrics::Protocol,
+    protocols::exchange::Exchange,
     recommend::{Answer, Desk, Envelope, ParseLimits, Recommend, recommend},
     respond,
 };
@@ -22,49 +22,33 @@ pub(super) async fn item(
     desk: Data<Desk>,
 ) -> HttpResponse {
     let front = desk.front();
-    let start = front.now();
-    let _in_flight = front.begin();
-    let given = request
-        .headers()
-        .get(respond::REQUEST_ID)
-        .and_then(|v| v.to_str().ok());
-    let id = front.request_id(given);
-    let result = answer(&request, &mut payload, &desk, &id, start).await;
-    let failure = result.as_ref().err().map(|failure| failure.code);
-    front.count(failure);
-    front.hand_over_outcomes();
-    let metrics = &front.shared().metrics;
-    metrics.answered(Protocol::Rest, failure, (front.now() - start).as_secs_f64());
-    match result {
-        Ok(Answer {
-            body,
-            times,
-            degraded,
-        }) => {
-            metrics.phases(&times);
-            if let Some(code) = degraded {
-                metrics.degraded(code);
-            }
-            respond::json(body, id.as_str())
+    let exchange = Exchange::begin(front, Protocol::Rest, &request);
+    let answered = answer(&request, &mut payload, &desk, &exchange).await;
+    let response = answered.map(|answer| {
+        let metrics = &front.shared().metrics;
+        metrics.phases(&answer.times);
+        if let Some(code) = answer.degraded {
+            metrics.degraded(code);
         }
-        Err(failure) => {
-            tracing::debug!(request_id = %id, code = failure.code.as_str(), message = %failure.message, "refused");
-            holding(respond::failed(&failure, id.as_str()), payload)
-        }
-    }
+        respond::json(answer.body, exchange.id().as_str())
+    });
+    exchange.end(response, payload)
 }
 
 async fn answer(
     request: &HttpRequest,
     payload: &mut Payload,
     desk: &Desk,
-    id: &RequestId,
-    start: std::time::Instant,
+    exchange: &Exchange<'_>,
 ) -> Result<Answer, Failure> {
     let front = desk.front();
     let shared = front.shared();
     let settings = &shared.settings;
-    let by_header = deadline(start, request.headers(), settings.limits.deadline.0)?;
+    let by_header = deadline(
+        exchange.start(),
+        request.headers(),
+        settings.limits.deadline.0,
+    )?;
     let criticality = criticality(request.headers(), &settings.admission.priority_key)?;
     require_json(request)?;
     let limits = BodyLimits {
@@ -88,7 +72,7 @@ async fn answer(
     };
     let parse = front.now() - parsing;
     let envelope = Envelope {
-        id,
+        id: exchange.id(),
         deadline,
         criticality,
         parse,

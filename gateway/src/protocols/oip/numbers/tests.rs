@@ -5,7 +5,7 @@ use super::*;
 fn tensor(dtype: DType, dims: &[usize], text: &str) -> Result<Tensor, String> {
     let mut cursor = Cursor::new(text);
     let shape = Shape::from_dims(dims.iter().copied());
-    let read = read(&mut cursor, dtype, &shape).map_err(|f| f.message)?;
+    let read = read(&mut cursor, dtype, &shape, Criticality::Critical).map_err(|f| f.message)?;
     cursor.end().map_err(|f| f.message)?;
     Ok(read)
 }
@@ -147,7 +147,7 @@ fn every_half_reads_back_with_the_same_bits() {
         .filter(|b| !f16::from_bits(*b).is_nan())
         .collect();
     let shape = Shape::from_dims([halves.len()]);
-    let memory = AlignedBytes::copy_of(&halves);
+    let memory = common::tensor::AlignedBytes::copy_of(&halves);
     let written = Tensor::from_bytes(DType::Fp16, shape.clone(), memory).unwrap();
     let mut out = Vec::new();
     write(&mut out, &written).unwrap();

@@ -23,7 +23,7 @@ fn spec() -> ModelSpec {
 }
 
 fn parsed(json: &str, rest: &[u8]) -> Result<InferRequest, String> {
-    parse(json, rest, &spec()).map_err(|f| f.message)
+    parse(json, rest, &spec(), Criticality::Critical).map_err(|f| f.message)
 }
 
 const A: &str = r#"{"name":"a","shape":[1,2],"datatype":"FP32","data":[1,2.5]}"#;
@@ -168,7 +168,7 @@ mod any_bytes {
             let at = at % bytes.len();
             if cut { bytes.truncate(at) } else { bytes[at] = byte }
             if let Ok(text) = std::str::from_utf8(&bytes) {
-                let _ = parse(text, &[], &spec());
+                let _ = parse(text, &[], &spec(), Criticality::Critical);
             }
         }
     }

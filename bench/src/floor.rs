@@ -1,0 +1,189 @@
+//! The floor comparison: what each kind of request costs beyond `session.run`.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::{
+    bars::{Bar, Side},
+    cases::{Bodies, Case, Form},
+    cli::{Cli, Part},
+    cost::Cost,
+    load::closed,
+    outside::{self, Outside},
+    process::Server,
+    spread::Spread,
+};
+
+/// Bounds that sixty-four callers of a slow model would meet are moved out of the way; whatever
+/// they cost a request is paid all the same.
+pub const ROOMY: &str = "[admission]\nqueue_delay = \"5s\"\nstanding_target = \"5s\"\n\
+                         [breaker]\nslo = \"700ms\"\n";
+
+/// The DeepFM floor at the speed that bars are meant for.
+const REFERENCE_FLOOR_US: f64 = 130.0;
+
+/// A case over all rounds.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// The case.
+    #[serde(flatten)]
+    pub case: Case,
+    /// Processor time of the process.
+    pub cpu_us: Spread,
+    /// Of it inside `session.run`.
+    pub floor_us: Spread,
+    /// The difference, taken in each round.
+    pub overhead_us: Spread,
+    /// Process over floor.
+    pub ratio: Spread,
+    /// Answers a second.
+    pub rate_per_s: Spread,
+    /// Median latency.
+    pub p50_us: Spread,
+    /// 99th percentile.
+    pub p99_us: Spread,
+    /// Rows of a mean run.
+    pub rows_per_run: f64,
+    /// Requests of a mean run.
+    pub requests_per_run: f64,
+    /// Resident memory.
+    pub resident_mib: f64,
+}
+
+/// Everything the comparison found.
+#[derive(Debug, Default, Serialize)]
+pub struct Floor {
+    /// The cases.
+    pub rows: Vec<Row>,
+    /// `session.run` outside the gateway.
+    pub outside: Vec<Outside>,
+}
+
+impl Floor {
+    /// Runs every case once a round, and after them the models outside the gateway, so that all
+    /// see the same weather.
+    pub fn measure(cli: &Cli) -> Result<Self> {
+        let bodies = Bodies::of(&cli.models)?;
+        let cases = bodies.cases(cli.quick)?;
+        let mut costs: Vec<Vec<Cost>> = cases.iter().map(|_| Vec::new()).collect();
+        let mut alone = outside::Rounds::new(&cli.models, &bodies)?;
+        let gateway = Server::gateway(&cli.models, ROOMY)?;
+        for case in &cases {
+            // Connections, caches and the engine's own memory are warm from here on.
+            closed(
+                &gateway,
+                "warm",
+                &case.request,
+                case.connections,
+                cli.case_time() / 10,
+            )?;
+        }
+        for round in 0..cli.rounds() {
+            eprintln!("floor: round {} of {}", round + 1, cli.rounds());
+            for (case, costs) in cases.iter().zip(&mut costs) {
+                let (connections, time) = (case.connections, cli.case_time());
+                let report = closed(&gateway, &case.name(), &case.request, connections, time)?;
+                costs.push(Cost::of(&report)?);
+            }
+            if cli.wants(Part::Outside) {
+                alone.run(cli.case_time())?;
+            }
+        }
+        let rows = cases.into_iter().zip(costs);
+        let rows: Vec<Row> = rows
+            .filter_map(|(case, costs)| Row::of(case, &costs))
+            .collect();
+        let outside = alone.against(&rows);
+        Ok(Self { rows, outside })
+    }
+
+    /// What a measured time is multiplied with to give that of the reference speed.
+    pub fn speed_factor(&self) -> Option<f64> {
+        let row = self.row("deepfm", Form::Binary, 100, 8)?;
+        Some(REFERENCE_FLOOR_US / row.floor_us.median)
+    }
+
+    fn row(&self, model: &str, form: Form, rows: usize, connections: usize) -> Option<&Row> {
+        self.rows
+            .iter()
+            .find(|row| row.case.is(model, form, rows, connections))
+    }
+
+    /// Its bars.
+    pub fn bars(&self) -> Vec<Bar> {
+        let factor = self.speed_factor();
+        let overheads = [
+            (
+                "recommend, 100 candidates by id, 32 connections",
+                "ml100k_din",
+                Form::Recommend,
+                32,
+                45.0,
+                25.0,
+            ),
+            (
+                "OIP binary, DeepFM of 100 rows, 8 connections",
+                "deepfm",
+                Form::Binary,
+                8,
+                35.0,
+                20.0,
+            ),
+            (
+                "OIP binary, plain DIN of 100 rows, 8 connections",
+                "din_plain",
+                Form::Binary,
+                8,
+                45.0,
+                20.0,
+            ),
+            (
+                "OIP JSON of 19 kB, DeepFM, 8 connections",
+                "deepfm",
+                Form::Json,
+                8,
+                60.0,
+                35.0,
+            ),
+            (
+                "OIP JSON of 31 kB, plain DIN, 8 connections",
+                "din_plain",
+                Form::Json,
+                8,
+                90.0,
+                50.0,
+            ),
+        ];
+        overheads
+            .map(|(what, model, form, connections, bar, aim)| {
+                let raw = self
+                    .row(model, form, 100, connections)
+                    .map(|row| row.overhead_us.median);
+                let scaled = raw.zip(factor).map(|(raw, factor)| raw * factor);
+                Bar::new(format!("overhead: {what}"), scaled, "µs", Side::AtMost, bar)
+                    .aiming_at(aim)
+                    .before_scaling(raw)
+            })
+            .into()
+    }
+}
+
+impl Row {
+    fn of(case: Case, costs: &[Cost]) -> Option<Self> {
+        let spread = |of: &dyn Fn(&Cost) -> f64| Spread::of(costs.iter().map(of));
+        let median = |of: &dyn Fn(&Cost) -> f64| spread(of).map(|spread| spread.median);
+        Some(Self {
+            case,
+            cpu_us: spread(&|c| c.cpu_us)?,
+            floor_us: spread(&|c| c.floor_us)?,
+            overhead_us: spread(&Cost::overhead_us)?,
+            ratio: spread(&|c| c.cpu_us / c.floor_us)?,
+            rate_per_s: spread(&|c| c.rate_per_s)?,
+            p50_us: spread(&|c| c.p50_us)?,
+            p99_us: spread(&|c| c.p99_us)?,
+            rows_per_run: median(&|c| c.rows_per_run)?,
+            requests_per_run: median(&|c| c.requests_per_run)?,
+            resident_mib: median(&|c| c.resident_bytes)? / f64::from(1 << 20),
+        })
+    }
+}
