@@ -96,20 +96,15 @@ fn body(rows: usize) -> String {
 
 fn spec() -> ModelSpec {
     let input = |name: &str, dtype, width| InputSpec {
-        name: name.into(),
-        dtype,
-        dims: vec![Dim::Dynamic("rows".into()), Dim::Fixed(width)],
         role: Role::Candidate,
-        ranges: Vec::new(),
-        features: Vec::new(),
-        any_shape: false,
-        most_dims: Vec::new(),
-        warm_up: None,
+        ..InputSpec::whole(
+            name.into(),
+            dtype,
+            vec![Dim::Dynamic("rows".into()), Dim::Fixed(width)],
+        )
     };
+    let version = ModelVersion::new(1).unwrap();
     ModelSpec {
-        name: "deepfm".parse().unwrap(),
-        version: ModelVersion::new(1).unwrap(),
-        business_code: "deepfm".into(),
         inputs: vec![
             input("numbers", DType::Fp32, NUMBERS),
             input("ids", DType::Int64, IDS),
@@ -120,9 +115,7 @@ fn spec() -> ModelSpec {
             dims: vec![Dim::Dynamic("rows".into())],
             role: OutputRole::Score,
         }],
-        row_budget: None,
-        max_batch_size: None,
         warm_up_runs: 0,
-        vocabulary: Vec::new(),
+        ..ModelSpec::empty("deepfm".parse().unwrap(), version)
     }
 }
