@@ -1,6 +1,11 @@
 //! The memory of all bodies together is bounded: who finds no room is refused with a word on when to
 //! come back, and there is room again as soon as others are done.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use harness::{
