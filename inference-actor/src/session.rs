@@ -69,32 +69,35 @@ pub(crate) struct Session {
 }
 
 /// Which runs the thread's processor clock is read for. Reading it is a system call, a few per cent
-/// of a short run; so of short runs one in some is measured, and stands for those before it.
+/// of a short run; so of short runs one in some is measured, and stands for those before it. Which one
+/// must not depend on how the runs around it went: after a run that was preempted caches are cold, and
+/// measuring just there would charge the engine with more than it takes.
 #[derive(Default)]
 struct Meter {
     unmeasured: u32,
-    last_run: Duration,
+    /// Of the last run that was measured; processor time, which no preemption lengthens.
+    last_measured: Duration,
 }
 
 /// Of short runs, one in this many is measured.
 const MEASURED_ONE_IN: u32 = 16;
-/// A run this long is measured always.
+/// Runs of a model that take this much processor time are measured always.
 const ALWAYS_MEASURED: Duration = Duration::from_millis(1);
 
 impl Meter {
     /// Whether to measure the next run.
     fn measures(&self) -> bool {
-        self.unmeasured + 1 >= MEASURED_ONE_IN || self.last_run >= ALWAYS_MEASURED
+        self.unmeasured + 1 >= MEASURED_ONE_IN || self.last_measured >= ALWAYS_MEASURED
     }
 
-    /// What to count for a run that took this long, having measured this.
-    fn count(&mut self, run: Duration, measured: Option<Duration>) -> Duration {
-        self.last_run = run;
+    /// What to count for a run of which this was measured.
+    fn count(&mut self, measured: Option<Duration>) -> Duration {
         self.unmeasured += 1;
-        match measured {
-            Some(cpu) => cpu * std::mem::take(&mut self.unmeasured),
-            None => Duration::ZERO,
-        }
+        let Some(cpu) = measured else {
+            return Duration::ZERO;
+        };
+        self.last_measured = cpu;
+        cpu * std::mem::take(&mut self.unmeasured)
     }
 }
 
@@ -156,7 +159,7 @@ impl Session {
         if told_to_stop && outcome.is_ok() {
             self.runner.rearm();
         }
-        let cpu = self.meter.count(end - ready, cpu);
+        let cpu = self.meter.count(cpu);
         let outputs = outcome.map_err(|panic| panic_message(&*panic));
         Ran {
             begin,
@@ -203,12 +206,12 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
 
-    /// What is counted for runs of this length that each take a microsecond of processor time.
-    fn counted(runs: u32, run: Duration) -> Duration {
+    /// What is counted for so many runs of this processor time.
+    fn counted(runs: u32, cpu: Duration) -> Duration {
         let mut meter = Meter::default();
         let mut one = |_| {
-            let cpu = meter.measures().then_some(Duration::from_micros(1));
-            meter.count(run, cpu)
+            let measured = meter.measures().then_some(cpu);
+            meter.count(measured)
         };
         (0..runs).map(&mut one).sum()
     }
@@ -217,8 +220,8 @@ mod tests {
     fn a_measured_run_stands_for_the_short_ones_before_it() {
         let us = Duration::from_micros;
         assert_eq!(counted(15, us(80)), us(0));
-        assert_eq!(counted(32, us(80)), us(32));
-        // The first long run shows that they are long.
-        assert_eq!(counted(20, us(5000)), us(20));
+        assert_eq!(counted(32, us(80)), us(32 * 80));
+        // The first that is measured shows that they are long.
+        assert_eq!(counted(20, us(5000)), us(20 * 5000));
     }
 }
