@@ -4,7 +4,7 @@ use std::{fmt::Write, hint::black_box};
 
 use common::{ModelVersion, tensor::DType};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use inference_actor::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role};
+use inference_actor::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec};
 use serde::Deserialize;
 
 const NUMBERS: usize = 10;

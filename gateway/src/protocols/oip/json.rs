@@ -293,6 +293,47 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
+    /// Takes integers that are each followed by a comma, for as long as they are written the
+    /// plainest way, fit, and there is room; tells how many.
+    pub(super) fn integers<T: TryFrom<i64>>(&mut self, room: &mut [T]) -> usize {
+        // More might not fit 64 bits.
+        const MOST_DIGITS: usize = 18;
+        let mut taken = 0;
+        for place in room {
+            let Some((negative, digits, end)) = plain_number(self.text, self.at, MOST_DIGITS)
+            else {
+                break;
+            };
+            let magnitude = digits.cast_signed();
+            let value = if negative { -magnitude } else { magnitude };
+            match (self.text.get(end), T::try_from(value)) {
+                (Some(b','), Ok(value)) => *place = value,
+                _ => break,
+            }
+            self.at = end + 1;
+            taken += 1;
+        }
+        taken
+    }
+
+    /// The same for decimals without an exponent whose digits the type holds exactly, and whose
+    /// power of ten it holds too: one division then gives the nearest value.
+    pub(super) fn floats<T: ExactDecimal>(&mut self, room: &mut [T]) -> usize {
+        let mut taken = 0;
+        for place in room {
+            let Some((value, end)) = decimal(self.text, self.at) else {
+                break;
+            };
+            if self.text.get(end) != Some(&b',') {
+                break;
+            }
+            *place = value;
+            self.at = end + 1;
+            taken += 1;
+        }
+        taken
+    }
+
     /// Reads `true` or `false`.
     pub(super) fn boolean(&mut self) -> Result<bool, Failure> {
         if self.takes_word("true") {
@@ -337,6 +378,96 @@ impl<'a> Cursor<'a> {
             None => Err(self.wrong("it ends too early")),
         }
     }
+}
+
+/// A type whose decimals of a few digits can be read with one division.
+pub(super) trait ExactDecimal: Sized {
+    /// Digits that it holds exactly, as one integer.
+    const MOST_DIGITS: u64;
+    /// Powers of ten that it holds exactly, from the zeroth on.
+    const POWERS: usize;
+
+    /// `digits ÷ 10^power`, rounded once.
+    fn quotient(digits: u64, power: usize) -> Self;
+
+    /// Its opposite.
+    fn negated(self) -> Self;
+}
+
+macro_rules! exact_decimal {
+    ($type:ty, $powers:literal) => {
+        impl ExactDecimal for $type {
+            const MOST_DIGITS: u64 = 1 << <$type>::MANTISSA_DIGITS;
+            const POWERS: usize = $powers;
+
+            #[inline]
+            fn quotient(digits: u64, power: usize) -> Self {
+                const TABLE: [$type; $powers] = {
+                    let mut table = [1.0; $powers];
+                    let mut power = 1;
+                    while power < $powers {
+                        table[power] = table[power - 1] * 10.0;
+                        power += 1;
+                    }
+                    table
+                };
+                digits as $type / TABLE[power]
+            }
+
+            #[inline]
+            fn negated(self) -> Self {
+                -self
+            }
+        }
+    };
+}
+// 5^10 and 5^22 are the largest powers of five that fit the mantissas.
+exact_decimal!(f32, 11);
+exact_decimal!(f64, 23);
+
+/// An integer written the plainest way at `at`, behind at most one space: whether it is negative,
+/// its magnitude, and where it ends.
+#[inline]
+fn plain_number(text: &[u8], mut at: usize, most_digits: usize) -> Option<(bool, u64, usize)> {
+    at += usize::from(text.get(at) == Some(&b' '));
+    let negative = text.get(at) == Some(&b'-');
+    at += usize::from(negative);
+    let start = at;
+    let mut value = 0u64;
+    while let Some(digit @ 0..=9) = text.get(at).map(|byte| byte.wrapping_sub(b'0')) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    let digits = at - start;
+    let leading_zero = digits > 1 && text[start] == b'0';
+    let plain = (1..=most_digits).contains(&digits) && !leading_zero;
+    plain.then_some((negative, value, at))
+}
+
+/// A decimal at `at` that one division reads exactly, and where it ends.
+#[inline]
+fn decimal<T: ExactDecimal>(text: &[u8], at: usize) -> Option<(T, usize)> {
+    // So many digits cannot overflow; of most types fewer are exact.
+    const MOST_DIGITS: usize = 9;
+    let (negative, whole, mut end) = plain_number(text, at, MOST_DIGITS)?;
+    let (mut digits, mut places) = (whole, 0);
+    if text.get(end) == Some(&b'.') {
+        let start = end + 1;
+        end = start;
+        while let Some(digit @ 0..=9) = text.get(end).map(|byte| byte.wrapping_sub(b'0')) {
+            digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
+            end += 1;
+        }
+        places = end - start;
+        if !(1..=MOST_DIGITS).contains(&places) {
+            return None;
+        }
+    }
+    if digits > T::MOST_DIGITS || places >= T::POWERS {
+        return None;
+    }
+    let value = T::quotient(digits, places);
+    Some((if negative { value.negated() } else { value }, end))
 }
 
 #[cfg(test)]
@@ -399,6 +530,30 @@ mod tests {
     }
 
     #[test]
+    fn plain_numbers_are_taken_many_at_once_and_others_left() {
+        let integers = |text: &str| {
+            let mut room = [0i32; 4];
+            let mut cursor = Cursor::new(text);
+            let taken = cursor.integers(&mut room);
+            (room[..taken].to_vec(), cursor.left())
+        };
+        assert_eq!(integers("1,-2, 30,0,5]"), (vec![1, -2, 30, 0], 2));
+        assert_eq!(integers("1,2]"), (vec![1], 2));
+        for left in [
+            "01,",
+            "1.0,",
+            "1e3,",
+            "3000000000,",
+            "-,",
+            "1 ,",
+            "",
+            "99999999999999999999,",
+        ] {
+            assert_eq!(integers(left), (vec![], left.len()), "{left}");
+        }
+    }
+
+    #[test]
     fn nesting_is_bounded() {
         let deep = "[".repeat(100_000);
         assert!(
@@ -411,6 +566,31 @@ mod tests {
     }
 
     proptest! {
+        /// The short way gives the very bits of the long one.
+        #[test]
+        fn decimals_are_rounded_as_the_library_rounds(
+            sign in prop_oneof![Just(""), Just("-")],
+            whole in 0u64..100_000_000,
+            places in 0usize..10,
+            fraction in 0u64..1_000_000_000,
+        ) {
+            let fraction = format!("{fraction:09}");
+            let text = match places {
+                0 => format!("{sign}{whole}"),
+                _ => format!("{sign}{whole}.{}", &fraction[..places]),
+            };
+            let listed = format!("{text},");
+            let (mut single, mut double) = ([0f32], [0f64]);
+            if Cursor::new(&listed).floats(&mut single) == 1 {
+                prop_assert_eq!(single[0].to_bits(), text.parse::<f32>().unwrap().to_bits());
+            }
+            let taken = Cursor::new(&listed).floats(&mut double);
+            prop_assert!(taken == 1 || whole > 8_000_000);
+            if taken == 1 {
+                prop_assert_eq!(double[0].to_bits(), text.parse::<f64>().unwrap().to_bits());
+            }
+        }
+
         #[test]
         fn what_serde_accepts_is_passed_over_whole(value in any_json()) {
             let text = value.to_string();

@@ -34,12 +34,54 @@ pub(super) fn read(
         fixed(cursor, &mut tensor)?;
         return Ok(tensor);
     }
-    let mut strings = Vec::with_capacity(total);
-    elements(cursor, shape, total, |cursor, _| {
-        strings.push(cursor.string()?.into_owned().into_bytes());
+    let mut strings = Strings(Vec::with_capacity(total));
+    elements(cursor, shape, total, &mut strings)?;
+    Tensor::from_strings(shape.clone(), strings.0).map_err(|e| cursor.wrong(e))
+}
+
+/// Where elements go as they are read.
+trait Room {
+    /// Reads the element of this index, below the number of elements.
+    fn one(&mut self, cursor: &mut Cursor<'_>, index: usize) -> Result<(), Failure>;
+
+    /// Reads elements from this index on for as long as they are of the plainest form, each with
+    /// the comma behind it; tells how many. What it leaves is read one by one.
+    fn many(&mut self, _: &mut Cursor<'_>, _from: usize) -> usize {
+        0
+    }
+}
+
+struct Strings(Vec<Vec<u8>>);
+
+impl Room for Strings {
+    fn one(&mut self, cursor: &mut Cursor<'_>, _: usize) -> Result<(), Failure> {
+        self.0.push(cursor.string()?.into_owned().into_bytes());
         Ok(())
-    })?;
-    Tensor::from_strings(shape.clone(), strings).map_err(|e| cursor.wrong(e))
+    }
+}
+
+/// Elements of a fixed width, each read by `one`, or by `many` at once where that goes.
+struct Fixed<'r, T, One, Many> {
+    room: &'r mut [T],
+    one: One,
+    many: Many,
+}
+
+impl<T, One, Many> Room for Fixed<'_, T, One, Many>
+where
+    One: FnMut(&mut Cursor<'_>) -> Result<T, Failure>,
+    Many: FnMut(&mut Cursor<'_>, &mut [T]) -> usize,
+{
+    #[inline]
+    fn one(&mut self, cursor: &mut Cursor<'_>, index: usize) -> Result<(), Failure> {
+        self.room[index] = (self.one)(cursor)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn many(&mut self, cursor: &mut Cursor<'_>, from: usize) -> usize {
+        (self.many)(cursor, &mut self.room[from..])
+    }
 }
 
 /// Reads every element of a tensor of a fixed width.
@@ -48,25 +90,27 @@ fn fixed(cursor: &mut Cursor<'_>, tensor: &mut Tensor) -> Result<(), Failure> {
     let dtype = tensor.dtype();
     let bytes = tensor.bytes_mut().unwrap_or_default();
     macro_rules! of {
-        ($type:ty, $one:expr) => {
-            each::<$type>(cursor, &shape, bytemuck::cast_slice_mut(bytes), $one)
+        ($type:ty, $one:expr, $many:expr) => {
+            each::<$type>(cursor, &shape, bytemuck::cast_slice_mut(bytes), $one, $many)
         };
     }
     match dtype {
-        DType::Bool => of!(u8, boolean),
-        DType::Int8 => of!(i8, integer::<i8>),
-        DType::Int16 => of!(i16, integer::<i16>),
-        DType::Int32 => of!(i32, integer::<i32>),
-        DType::Int64 => of!(i64, integer::<i64>),
-        DType::Uint8 => of!(u8, integer::<u8>),
-        DType::Uint16 => of!(u16, integer::<u16>),
-        DType::Uint32 => of!(u32, integer::<u32>),
-        DType::Uint64 => of!(u64, integer::<u64>),
-        DType::Fp16 => of!(u16, |cursor| {
-            float::<f64>(cursor).map(|value| float16::nearest(value).to_bits())
-        }),
-        DType::Fp32 => of!(f32, float::<f32>),
-        DType::Fp64 => of!(f64, float::<f64>),
+        DType::Bool => of!(u8, boolean, |_, _| 0),
+        DType::Int8 => of!(i8, integer::<i8>, |cursor, room| cursor.integers(room)),
+        DType::Int16 => of!(i16, integer::<i16>, |cursor, room| cursor.integers(room)),
+        DType::Int32 => of!(i32, integer::<i32>, |cursor, room| cursor.integers(room)),
+        DType::Int64 => of!(i64, integer::<i64>, |cursor, room| cursor.integers(room)),
+        DType::Uint8 => of!(u8, integer::<u8>, |cursor, room| cursor.integers(room)),
+        DType::Uint16 => of!(u16, integer::<u16>, |cursor, room| cursor.integers(room)),
+        DType::Uint32 => of!(u32, integer::<u32>, |cursor, room| cursor.integers(room)),
+        DType::Uint64 => of!(u64, integer::<u64>, |cursor, room| cursor.integers(room)),
+        DType::Fp16 => of!(
+            u16,
+            |cursor| { float::<f64>(cursor).map(|value| float16::nearest(value).to_bits()) },
+            |_, _| 0
+        ),
+        DType::Fp32 => of!(f32, float::<f32>, |cursor, room| cursor.floats(room)),
+        DType::Fp64 => of!(f64, float::<f64>, |cursor, room| cursor.floats(room)),
         DType::Bytes => Err(cursor.wrong("byte strings have no fixed width")),
     }
 }
@@ -75,30 +119,29 @@ fn each<T: Pod>(
     cursor: &mut Cursor<'_>,
     shape: &Shape,
     room: &mut [T],
-    mut one: impl FnMut(&mut Cursor<'_>) -> Result<T, Failure>,
+    one: impl FnMut(&mut Cursor<'_>) -> Result<T, Failure>,
+    many: impl FnMut(&mut Cursor<'_>, &mut [T]) -> usize,
 ) -> Result<(), Failure> {
-    elements(cursor, shape, room.len(), |cursor, index| {
-        room[index] = one(cursor)?;
-        Ok(())
-    })
+    let total = room.len();
+    elements(cursor, shape, total, &mut Fixed { room, one, many })
 }
 
-/// Reads all elements, flat or nested; `one` reads the one of that index, below `total`.
+/// Reads all elements, flat or nested.
 fn elements(
     cursor: &mut Cursor<'_>,
     shape: &Shape,
     total: usize,
-    mut one: impl FnMut(&mut Cursor<'_>, usize) -> Result<(), Failure>,
+    room: &mut impl Room,
 ) -> Result<(), Failure> {
     let dims = shape.dims();
     if dims.is_empty() && cursor.peek() != Some(b'[') {
-        return one(cursor, 0);
+        return room.one(cursor, 0);
     }
     cursor.expect(b'[')?;
     if cursor.peek() == Some(b'[') && dims.len() > 1 {
         let mut done = 0;
         return nested(cursor, dims, &mut |cursor| {
-            one(cursor, done)?;
+            room.one(cursor, done)?;
             done += 1;
             Ok(())
         });
@@ -106,11 +149,12 @@ fn elements(
     let mut done = 0;
     let mut open = !cursor.takes(b']');
     while open {
+        done += room.many(cursor, done.min(total));
         if done == total {
             let told = format_args!("data holds more than the {total} elements of shape {shape}");
             return Err(cursor.wrong(told));
         }
-        one(cursor, done)?;
+        room.one(cursor, done)?;
         done += 1;
         open = cursor.takes(b',');
         if !open {
