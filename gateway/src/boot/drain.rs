@@ -63,6 +63,8 @@ impl Gateway {
         sleep(drain.delay.0).await;
         self.close_the_door(end).await;
         let wedged = tokio::select! {
+            // A process that is wedged says so even where nobody is left to be answered.
+            biased;
             reason = async { match wedged {
                 Some(reason) => reason,
                 None => self.shared.pool.wedged().await,
