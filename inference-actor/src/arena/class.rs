@@ -56,7 +56,7 @@ impl Kind {
 }
 
 /// Sizes that leases are sorted into, ascending; what is larger than the last gets a slab exactly
-/// as large as itself.
+/// as large as itself, for as long as it is lent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classes(Vec<usize>);
 

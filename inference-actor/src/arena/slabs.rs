@@ -95,7 +95,9 @@ impl Slabs {
         }
         let class = self.rules.classes.of(lines);
         let place = self.place(kind, class);
-        let block = match self.cut(place, class, lines) {
+        // Beyond the classes every lease has a slab of its own.
+        let at_hand = class.and_then(|_| self.cut(place, lines));
+        let block = match at_hand {
             Some(block) => {
                 add(&self.figures.hits, 1);
                 block
@@ -124,15 +126,11 @@ impl Slabs {
         (kind.dtype as usize * RANKS + rank) * (classes + 1) + class.unwrap_or(classes)
     }
 
-    fn cut(&mut self, place: usize, class: Option<usize>, lines: usize) -> Option<Block> {
+    fn cut(&mut self, place: usize, lines: usize) -> Option<Block> {
         let open = &mut self.open[place];
         for at in (0..open.len()).rev().take(MOST_LOOKS) {
             let id = open[at];
             let slab = self.slabs[id as usize].as_mut()?;
-            // Beyond the classes a slab is for leases of its own size: no memory is wasted in it.
-            if class.is_none() && slab.bytes() != lines {
-                continue;
-            }
             let Some(piece) = slab.cut(lines) else {
                 continue;
             };
@@ -206,6 +204,12 @@ impl Slabs {
         slab.mend(block.lines);
         if slab.is_empty() {
             slab.empty_since = self.now;
+            // One of its own size hardly ever meets another lease of that size: kept until it is
+            // idle, each of them would add to what the process holds.
+            let classes = self.rules.classes.len();
+            if slab.place % (classes + 1) == classes {
+                return self.free(block.slab);
+            }
         }
         if !slab.listed {
             slab.listed = true;

@@ -73,11 +73,13 @@ fn beyond_the_classes_a_lease_gets_its_own_size() {
     let (mut slabs, budget, _) = slabs(1 << 30);
     let block = lease(&mut slabs, 300 * KIB + 1).unwrap();
     assert_eq!(block.lines.len(), 300 * KIB + 64);
+    let other = lease(&mut slabs, 300 * KIB + 1).unwrap();
+    assert_ne!(other.slab, block.slab);
+    assert_eq!(budget.held_bytes(), 600 * KIB as u64 + 128);
+    // Given back at once: memory of that size waits for nobody.
     slabs.take_back(block);
-    let again = lease(&mut slabs, 300 * KIB + 2).unwrap();
-    assert_eq!(budget.held_bytes(), 300 * KIB as u64 + 64);
-    let other = lease(&mut slabs, 310 * KIB).unwrap();
-    assert_ne!(other.slab, again.slab);
+    slabs.take_back(other);
+    assert_eq!(budget.held_bytes(), 0);
 }
 
 #[test]
@@ -92,10 +94,22 @@ fn a_short_budget_takes_empty_slabs_first_and_then_refuses() {
     let sheddable = slabs.lease(kind(DType::Fp32), 64 * KIB, Criticality::Sheddable);
     assert_eq!(sheddable.unwrap_err(), Refused::Pressured);
     slabs.take_back(large);
-    // Pressed, the empty slab goes without waiting for its idle time.
-    slabs.tick(slabs.now);
     assert_eq!(budget.held_bytes(), 0);
+    slabs.tick(slabs.now);
+    budget.review(0);
     assert_eq!(budget.state(), super::super::State::Idle);
+}
+
+#[test]
+fn pressed_empty_slabs_go_without_waiting_for_their_idle_time() {
+    let (mut slabs, budget, _) = slabs(600 * KIB);
+    let block = lease(&mut slabs, 100).unwrap();
+    let large = lease(&mut slabs, 500 * KIB).unwrap();
+    assert_eq!(budget.state(), super::super::State::Pressured);
+    slabs.take_back(block);
+    slabs.tick(slabs.now);
+    assert_eq!(budget.held_bytes(), 500 * KIB as u64);
+    drop(large);
 }
 
 #[derive(Debug, Clone)]
