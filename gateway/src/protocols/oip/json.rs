@@ -2,8 +2,11 @@
 //!
 //! Takes `NaN`, `Infinity` and `-Infinity` for numbers, which tensors hold and JSON proper lacks.
 
+mod plain;
+
 use std::borrow::Cow;
 
+use self::plain::{ExactDecimal, decimal, plain_number};
 use crate::failure::Failure;
 
 /// Deeper nesting than any request means; bounds the recursion.
@@ -378,96 +381,6 @@ impl<'a> Cursor<'a> {
             None => Err(self.wrong("it ends too early")),
         }
     }
-}
-
-/// A type whose decimals of a few digits can be read with one division.
-pub(super) trait ExactDecimal: Sized {
-    /// Digits that it holds exactly, as one integer.
-    const MOST_DIGITS: u64;
-    /// Powers of ten that it holds exactly, from the zeroth on.
-    const POWERS: usize;
-
-    /// `digits ÷ 10^power`, rounded once.
-    fn quotient(digits: u64, power: usize) -> Self;
-
-    /// Its opposite.
-    fn negated(self) -> Self;
-}
-
-macro_rules! exact_decimal {
-    ($type:ty, $powers:literal) => {
-        impl ExactDecimal for $type {
-            const MOST_DIGITS: u64 = 1 << <$type>::MANTISSA_DIGITS;
-            const POWERS: usize = $powers;
-
-            #[inline]
-            fn quotient(digits: u64, power: usize) -> Self {
-                const TABLE: [$type; $powers] = {
-                    let mut table = [1.0; $powers];
-                    let mut power = 1;
-                    while power < $powers {
-                        table[power] = table[power - 1] * 10.0;
-                        power += 1;
-                    }
-                    table
-                };
-                digits as $type / TABLE[power]
-            }
-
-            #[inline]
-            fn negated(self) -> Self {
-                -self
-            }
-        }
-    };
-}
-// 5^10 and 5^22 are the largest powers of five that fit the mantissas.
-exact_decimal!(f32, 11);
-exact_decimal!(f64, 23);
-
-/// An integer written the plainest way at `at`, behind at most one space: whether it is negative,
-/// its magnitude, and where it ends.
-#[inline]
-fn plain_number(text: &[u8], mut at: usize, most_digits: usize) -> Option<(bool, u64, usize)> {
-    at += usize::from(text.get(at) == Some(&b' '));
-    let negative = text.get(at) == Some(&b'-');
-    at += usize::from(negative);
-    let start = at;
-    let mut value = 0u64;
-    while let Some(digit @ 0..=9) = text.get(at).map(|byte| byte.wrapping_sub(b'0')) {
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        at += 1;
-    }
-    let digits = at - start;
-    let leading_zero = digits > 1 && text[start] == b'0';
-    let plain = (1..=most_digits).contains(&digits) && !leading_zero;
-    plain.then_some((negative, value, at))
-}
-
-/// A decimal at `at` that one division reads exactly, and where it ends.
-#[inline]
-fn decimal<T: ExactDecimal>(text: &[u8], at: usize) -> Option<(T, usize)> {
-    // So many digits cannot overflow; of most types fewer are exact.
-    const MOST_DIGITS: usize = 9;
-    let (negative, whole, mut end) = plain_number(text, at, MOST_DIGITS)?;
-    let (mut digits, mut places) = (whole, 0);
-    if text.get(end) == Some(&b'.') {
-        let start = end + 1;
-        end = start;
-        while let Some(digit @ 0..=9) = text.get(end).map(|byte| byte.wrapping_sub(b'0')) {
-            digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
-            end += 1;
-        }
-        places = end - start;
-        if !(1..=MOST_DIGITS).contains(&places) {
-            return None;
-        }
-    }
-    if digits > T::MOST_DIGITS || places >= T::POWERS {
-        return None;
-    }
-    let value = T::quotient(digits, places);
-    Some((if negative { value.negated() } else { value }, end))
 }
 
 #[cfg(test)]
