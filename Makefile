@@ -17,7 +17,7 @@ CLIENTS := gateway/tests/python
 BENCH_MODELS := bench/models
 BENCH_VENV := .cache/venv-bench
 # The criterion benches; the others measure whole processes.
-CRITERION := -p breaker -p gateway -p inference-actor --bench gate --bench parsing --bench mailbox
+CRITERION := -p breaker -p gateway -p inference-actor --bench gate --bench parsing --bench arena --bench mailbox
 
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.

@@ -1,7 +1,8 @@
-//! When a registry that was lost to a panic is made anew: at once, and ever later if it keeps failing.
+//! When a registry that was lost to a panic is made anew: after a moment, and
+//! ever later if it keeps failing.
 //!
 //! While there is none, the gates keep their last states for their time to live. The longest wait is
-//! longer than that: a breaker that cannot be kept alive ends up letting traffic through.
+//! longer than the default of that: a breaker that cannot be kept alive ends up letting traffic through.
 
 use std::time::{Duration, Instant};
 

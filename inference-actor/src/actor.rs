@@ -5,16 +5,12 @@
 //! the engine fails the batch in hand, drops the session and asks the supervisor for another, while
 //! the requests still waiting stay in the list. Fronts talk to it, and the pool.
 
+mod failing;
 mod lifecycle;
 mod observe;
 mod refusals;
 
-use std::{
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use common::{Clock, ErrorCode, ModelName, ModelVersion, tensor::Tensor};
@@ -127,7 +123,11 @@ impl InferenceActor {
             return;
         }
         if !self.max_delay.is_zero() && !self.queue.fills_a_run() {
-            return self.flush_later(ctx);
+            let now = self.options.clock.now();
+            let patience = self.queue.patience(self.max_delay, now);
+            if !patience.is_zero() {
+                return self.flush_later(patience, ctx);
+            }
         }
         if let Flushing::Later(timer) = std::mem::replace(&mut self.flush, Flushing::Next) {
             ctx.cancel_future(timer);
@@ -139,9 +139,9 @@ impl InferenceActor {
     }
 
     /// For a model whose manifest lets requests wait for company.
-    fn flush_later(&mut self, ctx: &mut Context<Self>) {
+    fn flush_later(&mut self, patience: Duration, ctx: &mut Context<Self>) {
         if self.flush == Flushing::Idle {
-            let timer = ctx.run_later(self.max_delay, |actor, ctx| actor.handle(Flush, ctx));
+            let timer = ctx.run_later(patience, |actor, ctx| actor.handle(Flush, ctx));
             self.flush = Flushing::Later(timer);
         }
     }
@@ -272,67 +272,6 @@ impl InferenceActor {
                 self.stats.wasted_run +=
                     times.run / u32::try_from(times.batch_requests.max(1)).unwrap_or(1);
             }
-        }
-    }
-
-    fn fail(&mut self, batch: Batch<Waiting>, error: &RunError) {
-        self.stats.errors += 1;
-        let code = match error {
-            RunError::Rejected(_) => ErrorCode::InputRejected,
-            RunError::Failed(_) => ErrorCode::EngineFailed,
-            RunError::Terminated => ErrorCode::Deadline,
-        };
-        let batch_id = Some(self.stats.run_number());
-        for waiting in batch {
-            refuse_with(
-                waiting.infer,
-                InferFailure {
-                    batch_id,
-                    ..InferFailure::new(code, error.to_string())
-                },
-            );
-        }
-    }
-
-    fn panicked(&mut self, batch: Batch<Waiting>, message: String, ctx: &mut Context<Self>) {
-        let at = self.options.clock.wall();
-        self.stats.panicked(&message, at);
-        let batch_id = Some(self.stats.run_number());
-        for waiting in batch {
-            let told = format!("the engine panicked on this batch: {message}");
-            let failure = InferFailure {
-                batch_id,
-                // The engine borrowed the inputs and did not finish: another may.
-                ..InferFailure::elsewhere(ErrorCode::EnginePanicked, told)
-            };
-            refuse_with(waiting.infer, failure);
-        }
-        self.drop_session();
-        let actor = self.options.id.clone();
-        let runs_since_install = std::mem::take(&mut self.stats.runs_since_install);
-        let lost = RunnerLost {
-            actor,
-            incarnation: self.options.incarnation,
-            cause: message,
-            runs_since_install,
-            at,
-        };
-        // `send` waits for room in the supervisor's mailbox: this message must not be lost.
-        let told = self.options.supervisor.send(lost).into_actor(self);
-        ctx.spawn(told.map(|sent, actor, _| {
-            if sent.is_err() {
-                tracing::error!(actor = %actor.options.id, "no supervisor to ask for a new session");
-            }
-        }));
-    }
-
-    fn drop_session(&mut self) {
-        self.options.gauge.set_session(false, 0);
-        self.options.watch.set_stopper(None);
-        // What a panic left inside the session is unknown; so is what its destructor does.
-        let lost = self.session.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(lost))).is_err() {
-            tracing::error!(actor = %self.options.id, "dropping the session panicked as well");
         }
     }
 

@@ -4,8 +4,9 @@
 //!  parse ─► lease ─► engine reads it where it lies ─► drop ─► back to the slab it was cut from
 //! ```
 //!
-//! Every thread that serves has an arena of its own, so there is no lock on the way of a request.
-//! All of a process share one budget. A lease is whole cache lines cut from a slab of its kind
+//! Every thread that serves has an arena of its own, so there is no lock on the way of a request, but
+//! for bodies that are parsed or written on another thread, which borrow an arena under one. All of a
+//! process share one budget. A lease is whole cache lines cut from a slab of its kind
 //! (datatype, rank, device) and size class; dropping it, wherever that happens, gives them back.
 //! Memory is never cleared between two leases: who leases writes all of it.
 
@@ -53,9 +54,11 @@ pub struct Arenas {
     rules: Arc<ArenaRules>,
     budget: Arc<Budget>,
     numbers: AtomicU64,
-    // Locked when a thread begins or ends, and by who looks; never for a lease.
+    // Locked when a thread begins, ends or comes for a visit, and by who looks; never for a lease.
     known: Mutex<Vec<Known>>,
     spare: Mutex<Vec<Local>>,
+    /// What arenas that are gone have counted.
+    retired: Mutex<ArenaFigures>,
     overdue: AtomicU64,
 }
 
@@ -105,6 +108,7 @@ impl Arenas {
             numbers: AtomicU64::new(1),
             known: Mutex::default(),
             spare: Mutex::default(),
+            retired: Mutex::default(),
             overdue: AtomicU64::new(0),
         })
     }
@@ -131,7 +135,15 @@ impl Arenas {
         let figures = Arc::clone(slabs.figures());
         let mut known = locked(&self.known);
         // Those of threads that have ended are held by nobody else.
-        known.retain(|one| Arc::strong_count(&one.figures) > 1);
+        let (alive, ended) = known
+            .drain(..)
+            .partition::<Vec<_>, _>(|one| Arc::strong_count(&one.figures) > 1);
+        *known = alive;
+        let mut retired = locked(&self.retired);
+        for one in ended {
+            *retired = retired.and(ArenaFigures::of(&one.figures).counts());
+        }
+        drop(retired);
         known.push(Known { name, figures });
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         Local::new(number, slabs, self.rules.most_leases, Arc::downgrade(self))
@@ -145,10 +157,17 @@ impl Arenas {
 
     /// Looks after the arenas that no thread has at the moment, and the state of all.
     pub fn tick(&self, now: Instant) {
-        for local in locked(&self.spare).iter_mut() {
+        let mut spare = locked(&self.spare);
+        for local in spare.iter_mut() {
             local.collect();
             local.slabs.tick(now);
         }
+        let mut kept = 0;
+        spare.retain(|local| {
+            kept += 1;
+            kept <= MOST_SPARE || local.slabs.has_leases()
+        });
+        drop(spare);
         self.budget.review(self.total().leased_bytes);
     }
 
@@ -160,7 +179,7 @@ impl Arenas {
     fn total(&self) -> ArenaFigures {
         let known = locked(&self.known);
         let each = known.iter().map(|one| ArenaFigures::of(&one.figures));
-        each.fold(ArenaFigures::default(), ArenaFigures::and)
+        each.fold(*locked(&self.retired), ArenaFigures::and)
     }
 
     /// What they hold.
@@ -194,7 +213,9 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let lent = local::swap(self.before.take());
         let mut spare = locked(&self.arenas.spare);
-        if let Some(lent) = lent.filter(|_| spare.len() < MOST_SPARE) {
+        // One whose leases are out stays in the count of what is held until they are back.
+        if let Some(lent) = lent.filter(|lent| spare.len() < MOST_SPARE || lent.slabs.has_leases())
+        {
             spare.push(lent);
         }
     }

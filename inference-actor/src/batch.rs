@@ -1,11 +1,11 @@
 //! The queue in front of a session, and the choice of what to run next.
 //!
 //! A pure type: no clock, no engine. What arrived while the engine was busy is run together, up to
-//! the row budget; there is no timer. A request larger than the budget is cut into even parts, and
+//! the row budget; nobody waits for company unless the model asks for it. A request larger than the budget is cut into even parts, and
 //! goes back behind the others after each, so that small requests are not held up by a large one.
 //!
-//! The earliest deadline runs first. When the queue stands (see `codel`), the newest run first, which
-//! still have time, and those that waited too long for their class are shed.
+//! The earliest deadline runs first. When the queue stands (see `codel`), the highest class runs first,
+//! of each the newest, which still have time, and those that waited too long for their class are shed.
 
 use std::{
     collections::VecDeque,
@@ -128,6 +128,21 @@ impl<T: Entry> BatchQueue<T> {
         })
     }
 
+    /// How much longer those who wait may be let wait for company, if they may wait `most`: none
+    /// where one has waited that long, or has a deadline within that time.
+    pub(crate) fn patience(&self, most: Duration, now: Instant) -> Duration {
+        let waited = |slot: &Slot<T>| now.saturating_duration_since(slot.entry.waits_since());
+        let longest = self.slots.iter().map(waited).max().unwrap_or_default();
+        // The earliest deadline stands in front.
+        let hurried = self.slots.front().is_some_and(|first| {
+            first.entry.deadline().at().saturating_duration_since(now) <= most
+        });
+        if hurried {
+            return Duration::ZERO;
+        }
+        most.saturating_sub(longest)
+    }
+
     /// Learns how long a run took.
     pub(crate) fn ran(&mut self, took: Duration) {
         self.codel.ran(took);
@@ -147,7 +162,7 @@ impl<T: Entry> BatchQueue<T> {
     /// Chooses what to run; entries that are not worth running any more go to `dropped`.
     pub(crate) fn next(&mut self, now: Instant, dropped: &mut Vec<(T, Dropped)>) -> Option<Job<T>> {
         let standing = self.shed(now, dropped);
-        let first = self.pop_live(now, standing, dropped)?;
+        let (_, first) = self.pop_live(now, standing, dropped)?;
         let Some(budget) = self.row_budget else {
             return Some(Job::Batch(smallvec![first.entry]));
         };
@@ -156,32 +171,38 @@ impl<T: Entry> BatchQueue<T> {
         }
         let mut rows = first.entry.rows();
         let mut batch: Batch<T> = smallvec![first.entry];
-        while let Some(slot) = if standing {
-            self.slots.back()
-        } else {
-            self.slots.front()
-        } {
-            // An entry in parts runs by itself; the order of arrival is kept.
-            let whole = slot.rows_done == 0 && rows + slot.entry.rows() <= budget;
-            if rows >= budget || !whole {
-                break;
-            }
-            let Some(slot) = self.pop_live(now, standing, dropped) else {
+        // An entry in parts runs by itself; the order is kept.
+        while rows < budget && self.next_fits(standing, budget - rows) {
+            let Some((place, slot)) = self.pop_live(now, standing, dropped) else {
                 break;
             };
             // Dropping dead entries may have brought one up that does not fit.
             if slot.rows_done > 0 || rows + slot.entry.rows() > budget {
-                if standing {
-                    self.slots.push_back(slot)
-                } else {
-                    self.slots.push_front(slot)
-                }
+                self.slots.insert(place, slot);
                 break;
             }
             rows += slot.entry.rows();
             batch.push(slot.entry);
         }
         Some(Job::Batch(batch))
+    }
+
+    fn next_fits(&self, standing: bool, room: usize) -> bool {
+        let next = self.turn(standing).and_then(|place| self.slots.get(place));
+        next.is_some_and(|slot| slot.rows_done == 0 && slot.entry.rows() <= room)
+    }
+
+    /// Whose turn it is: the earliest deadline's; in a standing queue what has begun, then the
+    /// newest of the highest class that is there, so that the lowest is what goes without.
+    fn turn(&self, standing: bool) -> Option<usize> {
+        if !standing {
+            return (!self.slots.is_empty()).then_some(0);
+        }
+        let rank = |slot: &Slot<T>| (slot.rows_done > 0, slot.entry.criticality());
+        let ranked = self.slots.iter().map(rank).enumerate();
+        ranked
+            .max_by_key(|(place, rank)| (*rank, *place))
+            .map(|(place, _)| place)
     }
 
     /// Whether the queue stands; if so, sheds what waited too long. What has begun goes on.
@@ -202,23 +223,21 @@ impl<T: Entry> BatchQueue<T> {
         true
     }
 
+    /// Takes out whose turn it is, with the place it stood at.
     fn pop_live(
         &mut self,
         now: Instant,
-        newest: bool,
+        standing: bool,
         dropped: &mut Vec<(T, Dropped)>,
-    ) -> Option<Slot<T>> {
-        while let Some(slot) = if newest {
-            self.slots.pop_back()
-        } else {
-            self.slots.pop_front()
-        } {
+    ) -> Option<(usize, Slot<T>)> {
+        while let Some(place) = self.turn(standing) {
+            let slot = self.slots.remove(place)?;
             if slot.entry.abandoned() {
                 dropped.push((slot.entry, Dropped::Abandoned));
             } else if slot.entry.deadline().expired(now) {
                 dropped.push((slot.entry, Dropped::Expired));
             } else {
-                return Some(slot);
+                return Some((place, slot));
             }
         }
         None
@@ -407,7 +426,29 @@ mod tests {
         assert_eq!(ids(queue.next(clock.now(), &mut dropped)), [4]);
         let dropped: Vec<_> = dropped.into_iter().map(|(p, why)| (p.id, why)).collect();
         assert_eq!(dropped, [(2, Dropped::Shed)]);
+        // The newest of a lower class comes after all of a higher one.
+        queue.push(long(&clock, 5, Criticality::Sheddable)).unwrap();
         assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [3]);
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [1]);
+        assert_eq!(ids(queue.next(clock.now(), &mut Vec::new())), [5]);
+    }
+
+    #[test]
+    fn company_is_waited_for_neither_twice_nor_past_a_deadline() {
+        let ms = Duration::from_millis;
+        let (mut queue, clock) = queue(Some(100));
+        let deadline = Deadline::after(clock.now(), Duration::from_secs(1));
+        let first = Probe {
+            deadline,
+            ..probe(&clock, 0, 10)
+        };
+        queue.push(first).unwrap();
+        assert_eq!(queue.patience(ms(20), clock.now()), ms(20));
+        clock.advance(ms(15));
+        assert_eq!(queue.patience(ms(20), clock.now()), ms(5));
+        // This one has ten milliseconds altogether.
+        queue.push(probe(&clock, 1, 10)).unwrap();
+        assert_eq!(queue.patience(ms(20), clock.now()), ms(0));
     }
 
     #[test]

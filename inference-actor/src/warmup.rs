@@ -45,13 +45,13 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
     }
     let mut row_budget = None;
     if spec.learns_row_budget {
-        let measure = |rows| Ok((rows, typical(runner, &spec, Some(rows), clock)?));
+        let measure = |rows| typical(runner, &spec, Some(rows), clock);
         let measured: Result<Vec<_>, String> = MEASURED_ROWS.into_iter().map(measure).collect();
         row_budget = measured.ok().and_then(|measured| learned(&measured));
     }
     let rows = row_budget.or(spec.row_budget);
     let (typical_run, reason) = match typical(runner, &spec, rows, clock) {
-        Ok(typical_run) => (typical_run, String::new()),
+        Ok((_, typical_run)) => (typical_run, String::new()),
         Err(reason) => (Duration::ZERO, reason),
     };
     WarmUp {
@@ -61,15 +61,21 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
     }
 }
 
-/// The median time of a few runs of this many rows; the first run is slower than all later ones and
+/// The median time of a few runs of this many rows, or as many as the model's limits allow, and how
+/// many these were; the first run is slower than all later ones and
 /// counts only where it is the only one.
 fn typical(
     runner: &mut dyn ModelRunner,
     spec: &ModelSpec,
     rows: Option<usize>,
     clock: &dyn Clock,
-) -> Result<Duration, String> {
+) -> Result<(usize, Duration), String> {
     let inputs = made_up(spec, rows)?;
+    let batched = |(input, tensor): (&InputSpec, &Option<Tensor>)| {
+        let tensor = tensor.as_ref().filter(|_| input.role == Role::Candidate)?;
+        Some(tensor.shape().rows())
+    };
+    let rows = spec.inputs.iter().zip(&inputs).find_map(batched);
     let views: Vec<TensorView<'_>> = spec
         .inputs
         .iter()
@@ -92,7 +98,9 @@ fn typical(
     }
     let mut later = times.split_off(usize::from(times.len() > 1));
     later.sort_unstable();
-    Ok(later.get(later.len() / 2).copied().unwrap_or_default())
+    let median = later.get(later.len() / 2).copied();
+    let median = median.ok_or_else(|| "not warmed: its runs were stopped".to_owned())?;
+    Ok((rows.unwrap_or(1), median))
 }
 
 /// Inputs of the smallest allowed values, at the size of a full run; none where the model has its own.

@@ -51,11 +51,14 @@ impl BodyBudget {
     }
 
     fn take(&self, bytes: u64) -> Result<(), Failure> {
-        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) <= self.most.0 {
+        // In one step: a large body that is refused must not be in the way of small ones meanwhile.
+        let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.most.0);
+        let taken = self
+            .held
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        if taken.is_ok() {
             return Ok(());
         }
-        self.give_back(bytes);
         let told = format!(
             "the bodies in flight take {} together already, which is what there is for them",
             self.most

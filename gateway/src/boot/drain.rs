@@ -125,7 +125,9 @@ impl Gateway {
 
     async fn all_answered(&self) {
         for worker in &self.workers {
-            while !worker.answers().await {}
+            while !worker.answers().await {
+                sleep(LOOK_EVERY).await;
+            }
         }
         let patience = self.shared.settings.http.header_timeout.0;
         if timeout(patience, self.all_heard()).await.is_err() {

@@ -9,8 +9,10 @@ use inference_actor::arena::{
 
 /// What arenas may hold where the system tells no limit.
 const UNKNOWN_BUDGET_BYTES: u64 = 1 << 30;
-/// Leases of one arena: a full queue of requests with this many inputs each.
-const LEASES_PER_REQUEST: usize = 16;
+/// Leases of one arena: some full queues of requests with several inputs each. Room for the return of
+/// each is made when a thread starts, 48 bytes a lease.
+const LEASES: std::ops::RangeInclusive<usize> = 1 << 15..=1 << 16;
+const LEASES_PER_QUEUED: usize = 16;
 
 /// The arenas of a gateway with these settings, on a machine with this memory.
 pub(super) fn arenas(
@@ -22,7 +24,11 @@ pub(super) fn arenas(
         classes: Classes::new(keys.classes.iter().map(|size| size.as_usize())),
         large_bytes: keys.large.as_usize(),
         idle: keys.idle.0,
-        most_leases: settings.models.queue.saturating_mul(LEASES_PER_REQUEST),
+        most_leases: settings
+            .models
+            .queue
+            .saturating_mul(LEASES_PER_QUEUED)
+            .clamp(*LEASES.start(), *LEASES.end()),
     };
     let budget = budget_bytes(memory, keys.share_percent).unwrap_or(UNKNOWN_BUDGET_BYTES);
     Arenas::new(rules, budget)

@@ -23,7 +23,7 @@ pub enum Refused {
     Size,
 }
 
-/// Hundredths of the budget that are left of it while the machine is short of memory.
+/// Hundredths of the full budget that are left while the machine is short of memory.
 const SHORT_PERCENT: u64 = 60;
 
 /// See the module. Relaxed throughout: every figure stands alone, and one that is seen late only
@@ -75,7 +75,13 @@ impl Budget {
         self.limit_bytes.store(limit, Ordering::Relaxed);
     }
 
-    /// Looks at the figures anew.
+    /// Looks whether what is held has come to press, or does no longer. One arena does not know
+    /// whether others have leases out, so it leaves the rest to [`Self::review`].
+    pub(super) fn press(&self) {
+        self.review(u64::from(self.state() != State::Idle));
+    }
+
+    /// Looks at all figures anew.
     pub fn review(&self, leased_bytes: u64) {
         let state = self.state();
         let next = state.next(leased_bytes, self.held_bytes(), self.limit_bytes());
@@ -89,8 +95,9 @@ impl Budget {
         if self.state() != State::Pressured {
             return Ok(());
         }
-        let most = self.limit_bytes() / 100 * share_while_pressured(criticality);
-        if self.held_bytes() <= most {
+        let share = share_while_pressured(criticality);
+        // Up to the whole of it, the reservation of a slab decides.
+        if share == 100 || self.held_bytes() <= self.limit_bytes() / 100 * share {
             return Ok(());
         }
         Err(Refused::Pressured)

@@ -89,6 +89,19 @@ impl ArenaFigures {
         }
     }
 
+    /// Only what has been counted, without what is: what is left of an arena that is gone.
+    #[must_use]
+    pub(super) fn counts(self) -> Self {
+        Self {
+            leased_bytes: 0,
+            held_bytes: 0,
+            leases_out: 0,
+            free_in_use_bytes: 0,
+            largest_free_bytes: 0,
+            ..self
+        }
+    }
+
     /// These and others together; the largest free piece is the larger of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

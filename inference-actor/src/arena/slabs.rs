@@ -62,6 +62,10 @@ impl Slabs {
         }
     }
 
+    pub(super) fn has_leases(&self) -> bool {
+        get(&self.figures.leases_out) > 0
+    }
+
     pub(super) fn figures(&self) -> &Arc<Figures> {
         &self.figures
     }
@@ -180,12 +184,12 @@ impl Slabs {
     fn make_room(&mut self, bytes: u64) -> Result<(), Refused> {
         while let Err(refused) = self.budget.reserve(bytes) {
             let Some(id) = self.longest_empty() else {
-                self.review();
+                self.budget.press();
                 return Err(refused);
             };
             self.free(id);
         }
-        self.review();
+        self.budget.press();
         Ok(())
     }
 
@@ -228,17 +232,13 @@ impl Slabs {
                 break;
             }
             self.free(id);
-            self.review();
+            self.budget.press();
         }
         let in_use = || self.slabs.iter().flatten().filter(|slab| !slab.is_empty());
         let free: usize = in_use().map(Slab::free_bytes).sum();
         let largest = in_use().map(Slab::largest_free).max().unwrap_or(0);
         set(&self.figures.free_in_use_bytes, free as u64);
         set(&self.figures.largest_free_bytes, largest as u64);
-    }
-
-    fn review(&self) {
-        self.budget.review(get(&self.figures.leased_bytes));
     }
 
     fn longest_empty(&self) -> Option<u32> {
@@ -266,6 +266,9 @@ impl Drop for Slabs {
         self.budget.release(get(&self.figures.held_bytes));
         set(&self.figures.held_bytes, 0);
         set(&self.figures.leased_bytes, 0);
+        set(&self.figures.leases_out, 0);
+        set(&self.figures.free_in_use_bytes, 0);
+        set(&self.figures.largest_free_bytes, 0);
     }
 }
 
