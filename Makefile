@@ -97,7 +97,8 @@ bench-models: ## the models and request bodies of the floor comparison, by Pytho
 		$(BENCH_VENV)/bin/python -B $(BENCH_MODELS)/make_models.py .cache/bench-models; \
 	fi
 
-bench-protection: build ## self-protection, supervision and the load generator, live
+bench-protection: build ## the breaker simulated with every seed; self-protection, supervision, load generator live
+	@$(CARGO) run --release -p breaker --example detection_table
 	@$(CARGO) bench -p gateway --bench self_protection --bench supervision
 	@$(CARGO) bench -p loadtest --bench checks
 
