@@ -77,7 +77,7 @@ test-clients: ## the gateway against public clients and ONNX's operator tests, i
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider -W ignore::RuntimeWarning $(CLIENTS)
 
 # Wants a machine that does nothing else; about 25 minutes. ARGS="--quick" is a look of a minute.
-bench: build bench-models ## the criterion benches, then the gateway against its bars
+bench: build bench-models bench-protection ## every bench: about an hour on a machine that does nothing else
 	@$(CARGO) build --release -p bench
 	@$(CARGO) bench $(CRITERION)
 	@mkdir -p .cache/bench
@@ -99,7 +99,7 @@ bench-models: ## the models and request bodies of the floor comparison, by Pytho
 
 bench-protection: build ## the breaker simulated with every seed; self-protection, supervision, load generator live
 	@$(CARGO) run --release -p breaker --example detection_table
-	@$(CARGO) bench -p gateway --bench self_protection --bench supervision
+	@$(CARGO) bench --no-fail-fast -p gateway --bench self_protection --bench supervision
 	@$(CARGO) bench -p loadtest --bench checks
 
 fetch: tools ## ONNX Runtime and MovieLens 100K into .cache/, each checked by sha256
