@@ -6,66 +6,15 @@
     reason = "test code; clippy only knows the functions marked so"
 )]
 
-use std::path::{Path, PathBuf};
+mod support;
 
-use common::{
-    ModelVersion,
-    tensor::{Shape, Tensor, TensorView},
-};
-use inference_actor::{
-    Declared, Dim, Graph, InputSpec, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine,
-    OrtLibrary, OrtSettings, OutputRole, OutputSpec,
-};
+use common::tensor::{Shape, Tensor, TensorView};
+use inference_actor::{Dim, InputSpec, ModelRunner, OrtEngine};
+use support::{library, open};
 
 /// How far the algebra of the serving form may move a score.
 const TOLERANCE: f32 = 1e-5;
 const CANDIDATES: usize = 100;
-
-fn workspace() -> PathBuf {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.parent().unwrap().to_owned()
-}
-
-/// Where `make test` has put it, or where the environment says.
-fn library() -> OrtLibrary {
-    let fetched = || {
-        let folder = workspace().join(".cache/onnxruntime/1.31.1");
-        let files = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        let is_library = |path: &PathBuf| {
-            let name = path.file_name().unwrap().to_string_lossy();
-            name.starts_with("libonnxruntime.")
-        };
-        files.into_iter().find(is_library).unwrap()
-    };
-    let path = std::env::var_os("ORT_DYLIB_PATH").map_or_else(fetched, PathBuf::from);
-    OrtLibrary::load(&path).unwrap()
-}
-
-fn open(library: &OrtLibrary, file: &str) -> OrtEngine {
-    let settings = OrtSettings {
-        path: workspace().join("models/ml100k_din").join(file),
-        arena: true,
-        optimization: OptimizationLevel::All,
-    };
-    let whole = |graph: Graph| {
-        let input = |i: Declared| InputSpec::whole(i.name, i.dtype, i.dims);
-        let output = |o: Declared| OutputSpec {
-            name: o.name,
-            dtype: o.dtype,
-            dims: o.dims,
-            role: OutputRole::Whole,
-        };
-        let version = ModelVersion::new(1).unwrap();
-        Ok(ModelSpec {
-            inputs: graph.inputs.into_iter().map(input).collect(),
-            outputs: graph.outputs.into_iter().map(output).collect(),
-            ..ModelSpec::empty("m".parse().unwrap(), version)
-        })
-    };
-    OrtEngine::open(library, &settings, whole).unwrap()
-}
 
 /// One user as the model sees it.
 struct User {
@@ -154,8 +103,8 @@ fn serving(engine: &mut OrtEngine, users: &[User], items: &[Vec<i32>]) -> Vec<f3
 #[test]
 fn the_serving_form_gives_the_scores_of_the_plain_one_alone_and_batched() {
     let library = library();
-    let mut reference = open(&library, "training/plain/model.onnx");
-    let mut served = open(&library, "1/model.onnx");
+    let mut reference = open(&library, "training/plain/model.onnx", true);
+    let mut served = open(&library, "1/model.onnx", true);
     let mut inputs = served.spec().inputs.iter();
     let history = inputs.find(|input| input.name == "history").unwrap();
     let Dim::Fixed(length) = history.dims[1] else {

@@ -5,47 +5,14 @@
     reason = "test code; clippy only knows the functions marked so"
 )]
 
-use std::path::Path;
+mod support;
 
-use common::{
-    ModelVersion,
-    tensor::{Shape, Tensor, TensorView},
-};
-use inference_actor::{
-    Declared, Dim, Graph, InputSpec, ModelRunner, ModelSpec, OptimizationLevel, OrtEngine,
-    OrtLibrary, OrtSettings, OutputRole, OutputSpec,
-};
+use common::tensor::{Shape, Tensor, TensorView};
+use inference_actor::{Dim, InputSpec, ModelRunner, OrtEngine};
+use support::library;
 
 fn open(arena: bool) -> OrtEngine {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let name = match cfg!(target_os = "macos") {
-        true => "libonnxruntime.1.31.1.dylib",
-        false => "libonnxruntime.so.1.31.1",
-    };
-    let fetched = workspace.join(".cache/onnxruntime/1.31.1").join(name);
-    let path = std::env::var_os("ORT_DYLIB_PATH").map_or(fetched, Into::into);
-    let library = OrtLibrary::load(&path).expect("`make fetch` has put the library there");
-    let settings = OrtSettings {
-        path: workspace.join("models/ml100k_din/1/model.onnx"),
-        optimization: OptimizationLevel::All,
-        arena,
-    };
-    let complete = |graph: Graph| {
-        let input = |d: Declared| InputSpec::whole(d.name, d.dtype, d.dims);
-        let output = |d: Declared| OutputSpec {
-            name: d.name,
-            dtype: d.dtype,
-            dims: d.dims,
-            role: OutputRole::Whole,
-        };
-        let version = ModelVersion::new(1).unwrap();
-        Ok(ModelSpec {
-            inputs: graph.inputs.into_iter().map(input).collect(),
-            outputs: graph.outputs.into_iter().map(output).collect(),
-            ..ModelSpec::empty("m".parse().unwrap(), version)
-        })
-    };
-    OrtEngine::open(&library, &settings, complete).unwrap()
+    support::open(&library(), "1/model.onnx", arena)
 }
 
 /// One user, so many candidates.

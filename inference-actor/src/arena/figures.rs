@@ -4,23 +4,60 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-/// One arena's figures, written by its own thread alone and read by anybody: plain relaxed stores,
-/// no read-modify-write on the way of a request.
-#[derive(Debug, Default)]
-pub(super) struct Figures {
-    pub(super) leased_bytes: AtomicU64,
-    pub(super) held_bytes: AtomicU64,
-    pub(super) most_leased_bytes: AtomicU64,
-    pub(super) largest_free_bytes: AtomicU64,
-    pub(super) free_in_use_bytes: AtomicU64,
-    pub(super) leases_out: AtomicU64,
-    pub(super) leases: AtomicU64,
-    pub(super) hits: AtomicU64,
-    pub(super) asked_bytes: AtomicU64,
-    pub(super) given_bytes: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) evictions: AtomicU64,
-    pub(super) returned_from_afar: AtomicU64,
+macro_rules! figures {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// One arena's figures, written by its own thread alone and read by anybody: plain relaxed
+        /// stores, no read-modify-write on the way of a request.
+        #[derive(Debug, Default)]
+        pub(super) struct Figures { $(pub(super) $name: AtomicU64,)+ }
+
+        /// An arena's figures at a moment; sizes in bytes.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+        pub struct ArenaFigures { $($(#[$doc])+ pub $name: u64,)+ }
+
+        impl ArenaFigures {
+            pub(super) fn of(figures: &Figures) -> Self {
+                Self { $($name: get(&figures.$name),)+ }
+            }
+
+            /// These and others together; the largest free piece is the larger of both.
+            #[must_use]
+            pub fn and(self, other: Self) -> Self {
+                let largest_free_bytes = self.largest_free_bytes.max(other.largest_free_bytes);
+                let sums = Self { $($name: self.$name + other.$name,)+ };
+                Self { largest_free_bytes, ..sums }
+            }
+        }
+    };
+}
+
+figures! {
+    /// Out on lease, whole cache lines.
+    leased_bytes,
+    /// Held in slabs, leased or not.
+    held_bytes,
+    /// The most that was ever out at once.
+    most_leased_bytes,
+    /// Leases that are out.
+    leases_out,
+    /// Leases ever given.
+    leases,
+    /// Those of them that needed no new slab.
+    hits,
+    /// Leases refused.
+    refused,
+    /// Slabs given back.
+    evictions,
+    /// Leases that were dropped on another thread.
+    returned_from_afar,
+    /// What all leases ever asked for.
+    asked_bytes,
+    /// What they were given.
+    given_bytes,
+    /// Free in slabs that are in use.
+    free_in_use_bytes,
+    /// The largest single piece of that.
+    largest_free_bytes,
 }
 
 pub(super) fn add(figure: &AtomicU64, more: u64) {
@@ -39,56 +76,7 @@ pub(super) fn get(figure: &AtomicU64) -> u64 {
     figure.load(Ordering::Relaxed)
 }
 
-/// An arena's figures at a moment; sizes in bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct ArenaFigures {
-    /// Out on lease, whole cache lines.
-    pub leased_bytes: u64,
-    /// Held in slabs, leased or not.
-    pub held_bytes: u64,
-    /// The most that was ever out at once.
-    pub most_leased_bytes: u64,
-    /// Leases that are out.
-    pub leases_out: u64,
-    /// Leases ever given.
-    pub leases: u64,
-    /// Those of them that needed no new slab.
-    pub hits: u64,
-    /// Leases refused.
-    pub refused: u64,
-    /// Slabs given back.
-    pub evictions: u64,
-    /// Leases that were dropped on another thread.
-    pub returned_from_afar: u64,
-    /// What all leases ever asked for.
-    pub asked_bytes: u64,
-    /// What they were given.
-    pub given_bytes: u64,
-    /// Free in slabs that are in use.
-    pub free_in_use_bytes: u64,
-    /// The largest single piece of that.
-    pub largest_free_bytes: u64,
-}
-
 impl ArenaFigures {
-    pub(super) fn of(figures: &Figures) -> Self {
-        Self {
-            leased_bytes: get(&figures.leased_bytes),
-            held_bytes: get(&figures.held_bytes),
-            most_leased_bytes: get(&figures.most_leased_bytes),
-            leases_out: get(&figures.leases_out),
-            leases: get(&figures.leases),
-            hits: get(&figures.hits),
-            refused: get(&figures.refused),
-            evictions: get(&figures.evictions),
-            returned_from_afar: get(&figures.returned_from_afar),
-            asked_bytes: get(&figures.asked_bytes),
-            given_bytes: get(&figures.given_bytes),
-            free_in_use_bytes: get(&figures.free_in_use_bytes),
-            largest_free_bytes: get(&figures.largest_free_bytes),
-        }
-    }
-
     /// Only what has been counted, without what is: what is left of an arena that is gone.
     #[must_use]
     pub(super) fn counts(self) -> Self {
@@ -99,26 +87,6 @@ impl ArenaFigures {
             free_in_use_bytes: 0,
             largest_free_bytes: 0,
             ..self
-        }
-    }
-
-    /// These and others together; the largest free piece is the larger of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            leased_bytes: self.leased_bytes + other.leased_bytes,
-            held_bytes: self.held_bytes + other.held_bytes,
-            most_leased_bytes: self.most_leased_bytes + other.most_leased_bytes,
-            leases_out: self.leases_out + other.leases_out,
-            leases: self.leases + other.leases,
-            hits: self.hits + other.hits,
-            refused: self.refused + other.refused,
-            evictions: self.evictions + other.evictions,
-            returned_from_afar: self.returned_from_afar + other.returned_from_afar,
-            asked_bytes: self.asked_bytes + other.asked_bytes,
-            given_bytes: self.given_bytes + other.given_bytes,
-            free_in_use_bytes: self.free_in_use_bytes + other.free_in_use_bytes,
-            largest_free_bytes: self.largest_free_bytes.max(other.largest_free_bytes),
         }
     }
 

@@ -1,0 +1,59 @@
+//! The real engine, opened as tests need it.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "test code, of which each test program uses a part"
+)]
+
+use std::path::{Path, PathBuf};
+
+use common::ModelVersion;
+use inference_actor::{
+    Declared, Graph, InputSpec, LoadError, ModelSpec, OptimizationLevel, OrtEngine, OrtLibrary,
+    OrtSettings, OutputRole, OutputSpec,
+};
+
+/// The root of the repository.
+pub fn workspace() -> PathBuf {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.parent().unwrap().to_owned()
+}
+
+/// Where `make test` has put it, or where the environment says.
+pub fn library() -> OrtLibrary {
+    let name = match cfg!(target_os = "macos") {
+        true => "libonnxruntime.1.31.1.dylib",
+        false => "libonnxruntime.so.1.31.1",
+    };
+    let fetched = workspace().join(".cache/onnxruntime/1.31.1").join(name);
+    let path = std::env::var_os("ORT_DYLIB_PATH").map_or(fetched, Into::into);
+    OrtLibrary::load(&path).expect("`make fetch` has put the library there")
+}
+
+/// Everything as the graph declares it, run as a whole.
+fn whole(graph: Graph) -> Result<ModelSpec, LoadError> {
+    let input = |declared: Declared| InputSpec::whole(declared.name, declared.dtype, declared.dims);
+    let output = |declared: Declared| OutputSpec {
+        name: declared.name,
+        dtype: declared.dtype,
+        dims: declared.dims,
+        role: OutputRole::Whole,
+    };
+    let version = ModelVersion::new(1).unwrap();
+    Ok(ModelSpec {
+        inputs: graph.inputs.into_iter().map(input).collect(),
+        outputs: graph.outputs.into_iter().map(output).collect(),
+        ..ModelSpec::empty("ml100k_din".parse().unwrap(), version)
+    })
+}
+
+/// A session of one of the shipped ranker's files, with the engine's own memory arena or without.
+pub fn open(library: &OrtLibrary, file: &str, arena: bool) -> OrtEngine {
+    let settings = OrtSettings {
+        path: workspace().join("models/ml100k_din").join(file),
+        optimization: OptimizationLevel::All,
+        arena,
+    };
+    OrtEngine::open(library, &settings, whole).unwrap()
+}
