@@ -28,6 +28,7 @@ use crate::{
     runner::RunError,
     session::{Session, Waiting, apart, part_fits},
     stats::{ActorState, Stats},
+    turn::Turn,
     warmup::WarmUp,
     watchdog::Watch,
 };
@@ -50,6 +51,8 @@ pub struct Options {
     pub queue: usize,
     /// When a queue counts as standing.
     pub codel: CodelSettings,
+    /// How long it goes on with short runs before its thread reads and sends again.
+    pub turn: Duration,
     /// Where its thread gets an arena from, if it has none yet.
     pub arenas: Arc<Arenas>,
     /// Time.
@@ -61,7 +64,7 @@ pub struct Options {
 /// How often the gauge is told of run times.
 const MEDIAN_EVERY_RUNS: u64 = 32;
 
-/// Runs one batch. Private: the actor tells itself, behind whatever is queued on its thread, so
+/// Runs what waits, for a turn at most. Private: the actor tells itself, behind whatever is queued on its thread, so
 /// that requests which arrived together are read together.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -144,6 +147,29 @@ impl InferenceActor {
             let timer = ctx.run_later(patience, |actor, ctx| actor.handle(Flush, ctx));
             self.flush = Flushing::Later(timer);
         }
+    }
+
+    /// Runs the next job, if there is one and a session for it; tells whether it did.
+    fn run_next(&mut self, ctx: &mut Context<Self>) -> bool {
+        let mut dropped = Vec::new();
+        let job = match self.session {
+            Some(_) => self.queue.next(self.options.clock.now(), &mut dropped),
+            None => None,
+        };
+        self.drop_dead(dropped);
+        match job {
+            Some(Job::Batch(batch)) => self.run_batch(batch, ctx),
+            Some(Job::Part { entry, rows, last }) => self.run_part(entry, rows, last, ctx),
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether another run is due, and would end within this turn.
+    fn goes_on(&self, turn: Turn) -> bool {
+        // What may still wait for company is left to the scheduling of flushes.
+        let due = self.max_delay.is_zero() || self.queue.fills_a_run();
+        due && turn.has_time(self.options.clock.now(), self.queue.typical_run())
     }
 
     fn run_batch(&mut self, mut batch: Batch<Waiting>, ctx: &mut Context<Self>) {
@@ -341,17 +367,8 @@ impl Handler<Flush> for InferenceActor {
 
     fn handle(&mut self, _: Flush, ctx: &mut Context<Self>) {
         self.flush = Flushing::Idle;
-        let mut dropped = Vec::new();
-        let job = match self.session {
-            Some(_) => self.queue.next(self.options.clock.now(), &mut dropped),
-            None => None,
-        };
-        self.drop_dead(dropped);
-        match job {
-            Some(Job::Batch(batch)) => self.run_batch(batch, ctx),
-            Some(Job::Part { entry, rows, last }) => self.run_part(entry, rows, last, ctx),
-            None => {}
-        }
+        let turn = Turn::new(self.options.clock.now(), self.options.turn);
+        while self.run_next(ctx) && self.goes_on(turn) {}
         self.finish_draining();
         self.schedule_flush(ctx);
     }

@@ -148,6 +148,11 @@ impl<T: Entry> BatchQueue<T> {
         self.codel.ran(took);
     }
 
+    /// What runs take here.
+    pub(crate) fn typical_run(&self) -> Duration {
+        self.codel.typical_run()
+    }
+
     /// Takes back an entry whose part up to `rows_done` was run. It was in the queue before, so it
     /// may stand beyond the capacity.
     pub(crate) fn resume(&mut self, entry: T, rows_done: usize) {

@@ -49,6 +49,11 @@ impl Codel {
         self.settings.target.max(self.typical_run * 2)
     }
 
+    /// What runs take here.
+    pub(crate) fn typical_run(&self) -> Duration {
+        self.typical_run
+    }
+
     /// Learns from a run that took so long: an average over about the last 8.
     pub(crate) fn ran(&mut self, took: Duration) {
         self.typical_run = (self.typical_run * 7 + took) / 8;

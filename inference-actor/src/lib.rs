@@ -21,6 +21,7 @@ mod runner;
 mod session;
 mod spec;
 mod stats;
+mod turn;
 mod validate;
 mod warmup;
 mod watchdog;

@@ -131,6 +131,10 @@ impl Bench {
     }
 
     fn of(spec: Arc<ModelSpec>, queue: usize) -> Self {
+        Self::taking_turns(spec, queue, Duration::ZERO)
+    }
+
+    fn taking_turns(spec: Arc<ModelSpec>, queue: usize, turn: Duration) -> Self {
         let clock = Arc::new(ManualClock::new());
         let supervisor = Listener::default().start();
         let gauge = Gauge::new();
@@ -153,6 +157,7 @@ impl Bench {
                 target: LONG,
                 interval: LONG,
             },
+            turn,
             arenas: Arenas::new(
                 ArenaRules {
                     classes: Classes::new([16 << 10]),
@@ -280,6 +285,21 @@ async fn a_run_holds_no_more_rows_than_its_budget() {
         assert_eq!(scores(&answered(answer).await.outputs), expected(items));
     }
     assert_eq!(bench.runs(), [5, 5]);
+}
+
+#[actix::test]
+async fn short_runs_follow_one_another_until_the_turn_is_over() {
+    for (turn, runs_of_first_turn) in [(Duration::ZERO, 1), (RUN * 2, 2), (RUN * 3, 3)] {
+        let bench = Bench::taking_turns(spec(1), 16, turn);
+        let [first, second, third] = [bench.ask(0..1), bench.ask(1..2), bench.ask(2..3)];
+        bench.install(FakeSettings::default()).await;
+        answered(first).await;
+        // This test's turn comes when the actor's is over.
+        assert_eq!(bench.runs().len(), runs_of_first_turn, "turn of {turn:?}");
+        answered(second).await;
+        answered(third).await;
+        assert_eq!(bench.runs(), [1, 1, 1]);
+    }
 }
 
 #[actix::test]

@@ -1,6 +1,6 @@
 //! An actor's body: its address, what shows its load, and the thread it lives on.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use common::Clock;
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Outfit {
     pub(crate) queue: usize,
     pub(crate) codel: CodelSettings,
+    pub(crate) turn: Duration,
     pub(crate) arenas: Arc<Arenas>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) supervisor: Recipient<RunnerLost>,
@@ -40,6 +41,7 @@ impl Outfit {
             version: source.version,
             queue: self.queue,
             codel: self.codel,
+            turn: self.turn,
             arenas: Arc::clone(&self.arenas),
             clock: Arc::clone(&self.clock),
             supervisor: self.supervisor.clone(),

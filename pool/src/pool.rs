@@ -37,6 +37,8 @@ pub struct PoolOptions {
     pub queue: usize,
     /// When a queue counts as standing.
     pub codel: CodelSettings,
+    /// How long an actor goes on with short runs before its thread reads and sends again.
+    pub turn: Duration,
     /// The folder that models are loaded from while the process serves.
     pub repository: std::path::PathBuf,
     /// A load that takes longer has failed.

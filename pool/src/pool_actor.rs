@@ -86,6 +86,7 @@ pub(crate) fn start(
     let outfit = Outfit {
         queue: options.queue,
         codel: options.codel,
+        turn: options.turn,
         arenas: Arc::clone(&options.arenas),
         clock,
         supervisor: context.address().recipient(),

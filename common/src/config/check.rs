@@ -140,6 +140,11 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         "must be 1 to 1048576",
     );
     rule(
+        s.models.turn.0 <= Duration::from_millis(10),
+        "models.turn",
+        "must be at most 10ms: nothing else of the thread goes on meanwhile; 0s ends it after each run",
+    );
+    rule(
         (1..=1 << 20).contains(&s.limits.candidates),
         "limits.candidates",
         "must be 1 to 1048576",

@@ -66,6 +66,7 @@ sections! {
     Models {
         repository: PathBuf,
         queue: usize,
+        turn: Span,
         load_timeout: Span,
         model_control: ModelControl,
         weight_cache: PathBuf,

@@ -168,6 +168,7 @@ fn pool_options(
             target: settings.admission.standing_target.0,
             interval: settings.admission.standing_interval.0,
         },
+        turn: settings.models.turn.0,
         load_timeout: settings.models.load_timeout.0,
         repository: places.repository(&settings.models.repository),
         loader,

@@ -44,7 +44,7 @@ impl Front {
             let told = format!("no actor serves model `{}`", route.name);
             Failure::new(ErrorCode::ModelUnavailable, told)
         })?;
-        let failure = match self.ask(route, first, &work, terms).await {
+        let failure = match self.ask(route, first, &work, terms, true).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
@@ -57,7 +57,7 @@ impl Front {
         };
         tracing::debug!(first = %first.id, second = %second.id, reason = %failure, "asked elsewhere");
         self.shared.metrics.asked_elsewhere();
-        Ok(self.ask(route, second, &work, terms).await?)
+        Ok(self.ask(route, second, &work, terms, false).await?)
     }
 
     fn pick<'r>(&self, route: &'r ModelRoute, not: Option<&ActorRoute>) -> Option<&'r ActorRoute> {
@@ -75,12 +75,14 @@ impl Front {
         same.then_some(now)
     }
 
+    /// Asks this actor. Where another may be asked after it, gives up one that stalls.
     async fn ask(
         &self,
         route: &ModelRoute,
         actor: &ActorRoute,
         work: &Arc<Work>,
         terms: Terms,
+        may_ask_another: bool,
     ) -> Result<InferReply, InferFailure> {
         let (reply, mut answer) = oneshot::channel();
         // From before the request is sent, so that no stall that holds it up is missed.
@@ -109,8 +111,8 @@ impl Front {
         })?;
         // Whichever comes first: the answer is of no use, or the request's memory is needed back.
         let until = terms.deadline.at().min(terms.leases_until).into();
-        // A stall of this very thread cannot be seen from it.
-        let sees_stalls = actor.host != Some(self.host);
+        // A stall of this very thread cannot be seen from it; and who may not ask another waits here.
+        let sees_stalls = may_ask_another && actor.host != Some(self.host);
         tokio::select! {
             biased;
             answered = tokio::time::timeout_at(until, &mut answer) => return self.settled(answered, work, terms),
@@ -118,7 +120,8 @@ impl Front {
         }
         let others = self.route_of_now(route);
         let other = others.and_then(|now| self.pick(&now, Some(actor)).map(|a| a.gauge.answers()));
-        if !work.started() && other == Some(true) {
+        let in_time = !terms.deadline.expired(self.now());
+        if in_time && !work.started() && other == Some(true) {
             // Dropping the receiver takes the request out of the stalled actor's list.
             return Err(InferFailure::elsewhere(
                 ErrorCode::ModelUnavailable,

@@ -21,6 +21,7 @@ mod metadata;
 mod numbers;
 mod offload;
 pub(super) mod openapi;
+mod paths;
 mod request;
 mod stats;
 mod target;
@@ -33,38 +34,8 @@ use super::rest::fallback::{only_get, only_post};
 /// The paths of the data port.
 pub fn configure(config: &mut web::ServiceConfig) {
     get(config, "/v2", web::get().to(metadata::server));
-    // Before the models, one of which could else be called `stats`.
-    get(config, "/v2/models/stats", web::get().to(stats::of_all));
-    let models = [
-        "/v2/models/{model}",
-        "/v2/models/{model}/versions/{version}",
-    ];
-    // First what is asked most: paths are tried in this order.
-    for model in models {
-        post(
-            config,
-            &format!("{model}/infer"),
-            web::post().to(infer::infer),
-        );
-    }
-    for model in models {
-        get(config, model, web::get().to(metadata::model));
-        get(
-            config,
-            &format!("{model}/ready"),
-            web::get().to(metadata::ready),
-        );
-        get(
-            config,
-            &format!("{model}/config"),
-            web::get().to(config::show),
-        );
-        get(
-            config,
-            &format!("{model}/stats"),
-            web::get().to(stats::of_model),
-        );
-    }
+    let models = web::scope("/v2/models").default_service(web::to(paths::serve));
+    config.service(models);
     post(
         config,
         "/v2/repository/index",

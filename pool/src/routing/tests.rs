@@ -41,6 +41,7 @@ impl Stage {
                 target: Duration::from_secs(1),
                 interval: Duration::from_secs(1),
             },
+            turn: Duration::ZERO,
             arenas: Arenas::new(
                 ArenaRules {
                     classes: Classes::new([16 << 10]),

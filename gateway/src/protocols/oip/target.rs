@@ -7,6 +7,7 @@ use common::{ErrorCode, ModelName, ModelVersion};
 use inference_actor::ModelSpec;
 use pool::{ModelRoute, ModelStatus, RoutingTable};
 
+use super::paths::ModelPath;
 use crate::failure::Failure;
 
 /// The model of `/v2/models/{model}[/versions/{version}]`. A name that no model can have is as
@@ -15,10 +16,10 @@ pub(super) fn route(
     request: &HttpRequest,
     table: &RoutingTable,
 ) -> Result<Arc<ModelRoute>, Failure> {
-    let path = request.match_info();
-    let text = path.get("model").unwrap_or_default();
+    let path = ModelPath::of(request);
+    let text = path.map(|path| path.model).unwrap_or_default();
     let name = name(text)?;
-    let Some(version) = path.get("version") else {
+    let Some(version) = path.and_then(|path| path.version) else {
         return table.model(&name).cloned().ok_or_else(|| unknown(text));
     };
     let number = version.parse().ok().and_then(ModelVersion::new);

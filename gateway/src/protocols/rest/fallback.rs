@@ -7,7 +7,10 @@ use common::ErrorCode;
 
 use crate::{failure::Failure, front::Front, metrics::Protocol, respond};
 
-pub(super) async fn not_found(request: HttpRequest, front: Data<Rc<Front>>) -> HttpResponse {
+pub(in crate::protocols) async fn not_found(
+    request: HttpRequest,
+    front: Data<Rc<Front>>,
+) -> HttpResponse {
     let path: String = request.path().chars().take(120).collect();
     refuse(
         &request,

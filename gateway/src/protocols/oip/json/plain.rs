@@ -82,7 +82,7 @@ pub(super) fn decimal<T: ExactDecimal>(text: &[u8], at: usize) -> Option<(T, usi
     let (negative, mut number, mut end) = plain_number(text, at, MOST_DIGITS)?;
     let mut places = 0;
     if text.get(end) == Some(&b'.') {
-        let (fraction, behind) = digits(text, end + 1);
+        let (fraction, behind) = long_digits(text, end + 1);
         places = behind - (end + 1);
         if !(1..=MOST_DIGITS).contains(&places) {
             return None;
@@ -107,11 +107,13 @@ const TENS: [u64; 10] = [
     1_000_000_000,
 ];
 
+/// Characters that are read at once.
+const WORD: usize = 8;
+
 /// The digits at `at` as a number, and where they end. Of more than two words of digits the number
 /// is of no use; callers look at how many there were.
 #[inline]
 fn digits(text: &[u8], at: usize) -> (u64, usize) {
-    const WORD: usize = 8;
     let (mut value, mut end) = (0u64, at);
     while let Some(word) = text.get(end..).and_then(<[u8]>::first_chunk::<WORD>) {
         let (part, count) = leading_digits(u64::from_le_bytes(*word));
@@ -128,6 +130,27 @@ fn digits(text: &[u8], at: usize) -> (u64, usize) {
     (value, end)
 }
 
+/// The same where about a word of digits is to be expected, as behind the point of a decimal. How many
+/// there are is then as good as random, and a wrong guess costs more than reading two words at once.
+#[inline]
+fn long_digits(text: &[u8], at: usize) -> (u64, usize) {
+    let rest = text.get(at..).unwrap_or_default();
+    let Some((first, rest)) = rest.split_first_chunk::<WORD>() else {
+        return digits(text, at);
+    };
+    let Some(second) = rest.first_chunk::<WORD>() else {
+        return digits(text, at);
+    };
+    let (first, count) = leading_digits(u64::from_le_bytes(*first));
+    let (second, more) = leading_digits(u64::from_le_bytes(*second));
+    let (second, more) = if count == WORD {
+        (second, more)
+    } else {
+        (0, 0)
+    };
+    (first * TENS[more] + second, at + count + more)
+}
+
 /// The digits that eight characters begin with, the first in the lowest byte: their number and how
 /// many there are. All eight are looked at, and multiplied, at once.
 #[inline]
@@ -137,11 +160,10 @@ fn leading_digits(word: u64) -> (u64, usize) {
     // A byte above nine gets its highest bit set: 0x76 lifts ten to 0x80.
     let over = ((digits & (EACH * 0x7f)) + EACH * 0x76) | digits;
     let count = ((over & (EACH * 0x80)).trailing_zeros() / 8) as usize;
-    if count == 0 {
-        return (0, 0);
-    }
-    // The digits move to the high bytes; the zeros below them stand in front of the number.
-    let digits = digits << (64 - 8 * count);
+    // The digits move to the high bytes; the zeros below them stand in front of the number. Where
+    // there is no digit everything moves out.
+    let empty = u64::BITS - 8 * count as u32;
+    let digits = digits.checked_shl(empty).unwrap_or(0);
     // Neighbours become pairs, pairs fours, fours the whole.
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     const LOW: u64 = 0x0000_00ff_0000_00ff;
@@ -173,6 +195,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn two_words_at_once_read_as_one_after_the_other(text in "[0-9]{0,15}[,.e ][0-9]{0,9}") {
+            let expected = digits(text.as_bytes(), 0);
+            prop_assert_eq!(long_digits(text.as_bytes(), 0), expected);
+        }
+
         #[test]
         fn eight_at_once_read_as_one_by_one(word in any::<[u8; 8]>(), plain in "[0-9]{0,8}") {
             for mut word in [word, *b"xxxxxxxx"] {
