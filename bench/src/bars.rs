@@ -1,11 +1,11 @@
 //! Figures against what they must keep to.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which side of a bar is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Not above it.
@@ -17,7 +17,7 @@ pub enum Side {
 }
 
 /// One bar and what was measured.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bar {
     /// What.
     pub what: String,
@@ -26,7 +26,7 @@ pub struct Bar {
     /// The figure before it was scaled to the reference speed, where it was.
     pub raw: Option<f64>,
     /// Unit of both.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// Which side is good.
     pub side: Side,
     /// What it must keep to.
@@ -48,7 +48,7 @@ impl Bar {
             what: what.into(),
             measured,
             raw: None,
-            unit,
+            unit: Cow::Borrowed(unit),
             side,
             bar,
             aim: None,

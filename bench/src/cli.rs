@@ -27,6 +27,9 @@ pub struct Cli {
     /// Folder of models and bodies, made by bench/models/make_models.py
     #[arg(long, default_value = ".cache/bench-models")]
     pub models: PathBuf,
+    /// Measure nothing: judge the medians of what earlier runs have written with --json
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["parts", "quick", "json"])]
+    pub runs: Vec<PathBuf>,
     /// Write everything as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

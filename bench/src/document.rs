@@ -35,6 +35,8 @@ pub struct Document {
     pub tail: Option<Tail>,
     /// Memory.
     pub memory: Option<Memory>,
+    /// Parts that were wanted and could not be measured, each with the reason.
+    pub failures: Vec<String>,
     /// The bars of what was measured.
     pub bars: Vec<Bar>,
 }
@@ -55,12 +57,13 @@ impl Document {
             small: Vec::new(),
             tail: None,
             memory: None,
+            failures: Vec::new(),
             bars: Vec::new(),
         }
     }
 
-    /// Whether nothing that was measured missed its bar.
+    /// Whether everything that was wanted was measured, and nothing missed its bar.
     pub fn held(&self) -> bool {
-        self.bars.iter().all(Bar::held)
+        self.failures.is_empty() && self.bars.iter().all(Bar::held)
     }
 }

@@ -6,17 +6,68 @@ use crate::{
     bars::{Bar, figure},
     document::Document,
     floor::{Floor, Row},
+    runs::{Judged, Run},
     spread::Spread,
 };
 
-const BEGIN: &str = "<!-- bench: begin -->\n";
-const END: &str = "<!-- bench: end -->";
+/// Between which comments of a page tables stand.
+#[derive(Debug, Clone, Copy)]
+pub enum Marks {
+    /// Those of one run.
+    OfBench,
+    /// Those of several.
+    OfRuns,
+}
 
-/// A page with the tables between its marks; none where it has no marks.
-pub fn replaced(page: &str, document: &Document) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{}\n{END}{after}", tables(document)))
+impl Marks {
+    fn pair(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OfBench => ("<!-- bench: begin -->\n", "<!-- bench: end -->"),
+            Self::OfRuns => ("<!-- runs: begin -->\n", "<!-- runs: end -->"),
+        }
+    }
+}
+
+/// A page with these tables between its marks; none where it has no marks.
+pub fn replaced(page: &str, marks: Marks, tables: &str) -> Option<String> {
+    let (begin, end) = marks.pair();
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}{tables}\n{end}{after}"))
+}
+
+/// What several runs say together.
+pub fn account(runs: &[Run], judged: &[Judged]) -> String {
+    let commits: Vec<&str> = runs
+        .iter()
+        .map(|run| run.commit.as_deref().unwrap_or("unknown"))
+        .collect();
+    let mut out = format!(
+        "Commits `{}`, in the order of the runs.\n",
+        commits.join("`, `")
+    );
+    let mut header = vec!["what".to_owned()];
+    header.extend((1..=runs.len()).map(|run| format!("run {run}")));
+    header.extend(["median", "as measured", "at least", "aim", ""].map(str::to_owned));
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows = judged.iter().map(|Judged { bar, each }| {
+        let mut row = vec![bar.what.clone()];
+        row.extend(each.iter().map(|figure| maybe(*figure)));
+        row.extend([
+            format!("{} {}", maybe(bar.measured), bar.unit),
+            bar.raw.map(figure).unwrap_or_default(),
+            bar.limit(bar.bar),
+            bar.aim.map(|aim| bar.limit(aim)).unwrap_or_default(),
+            bar.verdict().to_owned(),
+        ]);
+        row
+    });
+    table(&mut out, &header, rows);
+    out
+}
+
+fn maybe(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), figure)
 }
 
 /// All tables.
@@ -237,8 +288,9 @@ mod tests {
         document
             .bars
             .push(Bar::new("a figure", Some(12.0), "µs", Side::AtMost, 10.0));
-        let page = format!("method\n{BEGIN}old\n{END}\nprose\n");
-        let page = replaced(&page, &document).unwrap();
+        let (begin, end) = Marks::OfBench.pair();
+        let page = format!("method\n{begin}old\n{end}\nprose\n");
+        let page = replaced(&page, Marks::OfBench, &tables(&document)).unwrap();
         assert!(
             page.starts_with("method\n") && page.ends_with("prose\n"),
             "{page}"
@@ -248,6 +300,6 @@ mod tests {
             page.contains("| a figure | 12.0 µs | ≤ 10.0 µs |  | MISSED |"),
             "{page}"
         );
-        assert_eq!(replaced("no marks", &document), None);
+        assert_eq!(replaced("no marks", Marks::OfBench, "tables"), None);
     }
 }

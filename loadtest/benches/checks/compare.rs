@@ -11,19 +11,14 @@ use crate::{
 
 const SERVICE: Duration = Duration::from_micros(5_000);
 const SLOWED: Duration = Duration::from_micros(5_500);
+const MOST_TRIES: usize = 3;
 
 pub fn check(table: &mut Table) {
     let path = |name: &str| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
     let (mut equal, mut slowed) = (Vec::new(), Vec::new());
     for pair in 0..5 {
         for (name, service) in [("before", SERVICE), ("same", SERVICE), ("slower", SLOWED)] {
-            let stub = StubProcess::start(Behaviour::single_server(service));
-            let name = format!("compare-{name}-{pair}");
-            run(
-                &stub,
-                &name,
-                &["--rate", "80", "--duration", "10s", "--seed", "5"],
-            );
+            valid_run(&format!("compare-{name}-{pair}"), service);
         }
         equal.extend([
             path(&format!("compare-before-{pair}")),
@@ -45,6 +40,19 @@ pub fn check(table: &mut Table) {
         vec![status(&slowed)],
         Bound::AtLeast(99.0),
     );
+}
+
+/// Takes a run again that says of itself that it is invalid, as whoever compares would.
+fn valid_run(name: &str, service: Duration) {
+    let args = ["--rate", "80", "--duration", "10s", "--seed", "5"];
+    for _ in 0..MOST_TRIES {
+        let stub = StubProcess::start(Behaviour::single_server(service));
+        let report = run(&stub, name, &args);
+        if report.valid {
+            return;
+        }
+        eprintln!("  {name} again: {}", report.invalid_reasons.join("; "));
+    }
 }
 
 fn status(reports: &[PathBuf]) -> f64 {
