@@ -45,9 +45,12 @@ pub fn comparison_html(comparison: &Comparison, before: &Report, after: &Report)
     };
     let mut body = format!(
         "<header><h1>The second build is <span class=\"badge {class}\">{}</span></h1>\n\
-         <p>{} pair(s) of runs, all intervals together with {:.0} % confidence</p></header>\n",
+         <p>{}, all intervals together with {:.0} % confidence</p></header>\n",
         comparison.finding.text(),
-        comparison.pairs,
+        match comparison.pairs {
+            1 => "one pair of runs".to_owned(),
+            pairs => format!("{pairs} pairs of runs"),
+        },
         comparison.confidence * 100.0
     );
     let curves = [
@@ -224,37 +227,49 @@ fn thresholds(report: &Report) -> String {
     )
 }
 
+/// One of a distribution's figures, in microseconds.
+type Time = fn(&Quantiles) -> f64;
+
+/// One column for each kind of time, so that the page of a run without stages fits a phone.
 fn quantile_table(report: &Report) -> String {
-    let row = |name: &str, q: &Quantiles| {
-        let cells = [
-            q.p50_us, q.p90_us, q.p95_us, q.p99_us, q.p999_us, q.max_us, q.mean_us,
-        ];
-        let cells: String = cells.map(|us| format!("<td>{}</td>", show_us(us))).concat();
-        format!(
-            "<tr><th>{}</th><td>{}</td>{cells}</tr>\n",
-            escape(name),
-            q.count
-        )
-    };
-    let mut rows = row("latency", &report.latency);
+    let mut columns = vec![("latency", &report.latency)];
     if report.counts.failed > 0 {
-        rows += &row("of it, ok", &report.latency_ok);
+        columns.push(("of it, ok", &report.latency_ok));
     }
-    rows += &row("service", &report.service);
-    rows += &row("send lag", &report.send_lag);
+    columns.extend([("service", &report.service), ("send lag", &report.send_lag)]);
     if report.stages.len() > 1 {
-        rows += &report
-            .stages
-            .iter()
-            .map(|s| row(&s.name, &s.latency))
-            .collect::<String>();
+        let stages = report.stages.iter();
+        columns.extend(stages.map(|stage| (stage.name.as_str(), &stage.latency)));
     }
+    let heads: String = columns
+        .iter()
+        .map(|(name, _)| format!("<th>{}</th>", escape(name)))
+        .collect();
+    let row = |name: &str, cell: &dyn Fn(&Quantiles) -> String| {
+        let cells: String = columns
+            .iter()
+            .map(|(_, quantiles)| format!("<td>{}</td>", cell(quantiles)))
+            .collect();
+        format!("<tr><th>{name}</th>{cells}</tr>\n")
+    };
+    let times: [(&str, Time); 7] = [
+        ("p50", |q| q.p50_us),
+        ("p90", |q| q.p90_us),
+        ("p95", |q| q.p95_us),
+        ("p99", |q| q.p99_us),
+        ("p99.9", |q| q.p999_us),
+        ("max", |q| q.max_us),
+        ("mean", |q| q.mean_us),
+    ];
+    let mut rows: String = times
+        .iter()
+        .map(|(name, us)| row(name, &|quantiles| show_us(us(quantiles))))
+        .collect();
+    rows += &row("requests", &|quantiles| quantiles.count.to_string());
     format!(
         "<section><h2>Times</h2><p>Latency runs from the time a request was scheduled to the end \
          of its answer, service from its first byte sent, send lag between the two.</p>\
-         <div class=\"scroll\"><table><tr><th></th><th>requests</th><th>p50</th><th>p90</th>\
-         <th>p95</th><th>p99</th><th>p99.9</th><th>max</th><th>mean</th></tr>\n{rows}</table>\
-         </div></section>\n"
+         <div class=\"scroll\"><table><tr><th></th>{heads}</tr>\n{rows}</table></div></section>\n"
     )
 }
 

@@ -49,12 +49,17 @@ pub fn rate_over_time(report: &Report) -> Plot {
         let point = |row: &super::TimelineRow| (row.second as f64 + 0.5, value(row) as f64);
         line(name, class, rows.iter().take(shown).map(point).collect())
     };
-    let lines = vec![
+    let mut lines = vec![
         series("scheduled", "c4", |row| row.cell.scheduled),
         series("answered", "c0", |row| row.cell.answered),
+    ];
+    // Where nothing went wrong two lines along the axis would hide each other.
+    let wrong = [
         series("failed", "c3", |row| row.cell.errors),
         series("dropped", "c5", |row| row.cell.dropped),
     ];
+    let is_there = |line: &Line| line.points.iter().any(|point| point.1 > 0.0);
+    lines.extend(wrong.into_iter().filter(is_there));
     let top = lines
         .iter()
         .flat_map(|line| &line.points)

@@ -59,19 +59,36 @@ impl ExactDecimal for f32 {
 
 /// An integer at `at`, behind at most one space: whether it is negative, its magnitude, and where
 /// it ends.
+///
+/// Most have neither a space nor a sign in front. Where the digits begin would else hang on two
+/// comparisons, and with it everything that follows; so these are looked for where no digit is found.
 #[inline]
 pub(super) fn plain_number(
     text: &[u8],
-    mut at: usize,
+    at: usize,
     most_digits: usize,
 ) -> Option<(bool, u64, usize)> {
+    match unsigned(text, at, most_digits) {
+        Some((value, end)) => Some((false, value, end)),
+        None => prefixed(text, at, most_digits),
+    }
+}
+
+/// Not inlined, so that nobody turns the branch in front of it into arithmetic.
+#[inline(never)]
+fn prefixed(text: &[u8], mut at: usize, most_digits: usize) -> Option<(bool, u64, usize)> {
     at += usize::from(text.get(at) == Some(&b' '));
     let negative = text.get(at) == Some(&b'-');
     at += usize::from(negative);
+    unsigned(text, at, most_digits).map(|(value, end)| (negative, value, end))
+}
+
+#[inline]
+fn unsigned(text: &[u8], at: usize, most_digits: usize) -> Option<(u64, usize)> {
     let (value, end) = digits(text, at);
     let leading_zero = end > at + 1 && text[at] == b'0';
     let plain = end > at && end - at <= most_digits && !leading_zero;
-    plain.then_some((negative, value, end))
+    plain.then_some((value, end))
 }
 
 /// A decimal at `at` that one division reads, and where it ends.
@@ -79,7 +96,14 @@ pub(super) fn plain_number(
 pub(super) fn decimal<T: ExactDecimal>(text: &[u8], at: usize) -> Option<(T, usize)> {
     // Before the point and behind it: together they cannot overflow.
     const MOST_DIGITS: usize = 9;
-    let (negative, mut number, mut end) = plain_number(text, at, MOST_DIGITS)?;
+    // Half of all numbers are negative, so this is no branch: it would be guessed wrong as often.
+    let negative = text.get(at) == Some(&b'-');
+    let begin = at + usize::from(negative);
+    let (negative, mut number, mut end) = match text.get(begin..begin + 2) {
+        // One digit before the point, as a number has that stands for a share or was standardised.
+        Some([digit @ b'0'..=b'9', b'.']) => (negative, u64::from(digit - b'0'), begin + 1),
+        _ => plain_number(text, at, MOST_DIGITS)?,
+    };
     let mut places = 0;
     if text.get(end) == Some(&b'.') {
         let (fraction, behind) = long_digits(text, end + 1);
