@@ -76,7 +76,7 @@ test-clients: ## the gateway against public clients and ONNX's operator tests, i
 	@FUSEBOX_GATEWAY=$(abspath $(TARGET))/debug/gateway \
 		$(VENV)/bin/python -m pytest -q -p no:cacheprovider -W ignore::RuntimeWarning $(CLIENTS)
 
-# Wants a machine that does nothing else; about 25 minutes. ARGS="--quick" is a look of a minute.
+# ARGS="--quick" makes its last part, the gateway against its bars, a look of a minute.
 bench: build bench-models ## every bench: about an hour on a machine that does nothing else
 	@$(CARGO) build --release -p bench
 	@mkdir -p .cache/bench

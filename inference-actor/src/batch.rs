@@ -1,8 +1,9 @@
 //! The queue in front of a session, and the choice of what to run next.
 //!
 //! A pure type: no clock, no engine. What arrived while the engine was busy is run together, up to
-//! the row budget; nobody waits for company unless the model asks for it. A request larger than the budget is cut into even parts, and
-//! goes back behind the others after each, so that small requests are not held up by a large one.
+//! the row budget; nobody waits for company unless the model asks for it. A request larger than the
+//! budget is cut into even parts, and goes back behind the others after each, so that small requests
+//! are not held up by a large one.
 //!
 //! The earliest deadline runs first. When the queue stands (see `codel`), the highest class runs first,
 //! of each the newest, which still have time, and those that waited too long for their class are shed.
