@@ -16,6 +16,7 @@ mod engine;
 mod gather;
 mod gauge;
 mod messages;
+mod meter;
 mod row_budget;
 mod runner;
 mod session;
@@ -37,6 +38,7 @@ pub use messages::{
     ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe, Park,
     RunTimes, RunnerLost, Work,
 };
+pub use meter::Meter;
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};
 pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows, WarmUpInput};
 pub use stats::{ActorSnapshot, ActorState, LastPanic};

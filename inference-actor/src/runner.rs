@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::tensor::{Tensor, TensorView};
 
-use crate::spec::ModelSpec;
+use crate::{meter::Meter, spec::ModelSpec};
 
 /// Why a run gave no outputs.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,12 @@ pub trait ModelRunner: Send {
     fn spec(&self) -> &Arc<ModelSpec>;
 
     /// Runs once. `inputs` follow the order of the spec and were validated; outputs do too.
-    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError>;
+    /// The engine's own work, and only that, is to go through `meter`.
+    fn run(
+        &mut self,
+        inputs: &[TensorView<'_>],
+        meter: &mut Meter,
+    ) -> Result<Vec<Tensor>, RunError>;
 
     /// A handle that stops a run in progress.
     fn stopper(&self) -> Stopper;

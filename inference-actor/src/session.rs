@@ -15,6 +15,7 @@ use crate::{
     batch::{Batch, Entry},
     gather::{ZeroIndex, expect_rows, gather, split, views},
     messages::{Infer, RunTimes},
+    meter::Meter,
     runner::{ModelRunner, RunError, Stopper},
     spec::{ModelSpec, OutputRole},
     watchdog::Watch,
@@ -68,47 +69,14 @@ pub(crate) struct Session {
     meter: Meter,
 }
 
-/// Which runs the thread's processor clock is read for. Reading it is a system call, a few per cent
-/// of a short run; so of short runs one in some is measured, and stands for those before it. Which one
-/// must not depend on how the runs around it went: after a run that was preempted caches are cold, and
-/// measuring just there would charge the engine with more than it takes.
-#[derive(Default)]
-struct Meter {
-    unmeasured: u32,
-    /// Of the last run that was measured; processor time, which no preemption lengthens.
-    last_measured: Duration,
-}
-
-/// Of short runs, one in this many is measured.
-const MEASURED_ONE_IN: u32 = 16;
-/// Runs of a model that take this much processor time are measured always.
-const ALWAYS_MEASURED: Duration = Duration::from_millis(1);
-
-impl Meter {
-    /// Whether to measure the next run.
-    fn measures(&self) -> bool {
-        self.unmeasured + 1 >= MEASURED_ONE_IN || self.last_measured >= ALWAYS_MEASURED
-    }
-
-    /// What to count for a run of which this was measured.
-    fn count(&mut self, measured: Option<Duration>) -> Duration {
-        self.unmeasured += 1;
-        let Some(cpu) = measured else {
-            return Duration::ZERO;
-        };
-        self.last_measured = cpu;
-        cpu * std::mem::take(&mut self.unmeasured)
-    }
-}
-
 impl Session {
-    pub(crate) fn new(runner: Box<dyn ModelRunner>) -> Self {
+    pub(crate) fn new(runner: Box<dyn ModelRunner>, clock: Arc<dyn Clock>) -> Self {
         let spec = Arc::clone(runner.spec());
         Self {
             runner,
             spec,
             zeros: ZeroIndex::new(),
-            meter: Meter::default(),
+            meter: Meter::new(clock),
         }
     }
 
@@ -151,21 +119,19 @@ impl Session {
         // Until the last deadline of the batch somebody may still be glad of the outputs.
         let deadline = batch.iter().map(|w| w.infer.deadline.at()).max();
         watch.begin(ready, deadline.unwrap_or(ready));
-        let cpu_before = self.meter.measures().then(|| clock.thread_cpu());
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.runner.run(&inputs)));
-        let cpu = cpu_before.map(|before| clock.thread_cpu().saturating_sub(before));
+        let run = AssertUnwindSafe(|| self.runner.run(&inputs, &mut self.meter));
+        let outcome = catch_unwind(run);
         let told_to_stop = watch.end();
         let end = clock.now();
         if told_to_stop && outcome.is_ok() {
             self.runner.rearm();
         }
-        let cpu = self.meter.count(cpu);
         let outputs = outcome.map_err(|panic| panic_message(&*panic));
         Ran {
             begin,
             gather: ready - begin,
             run: end - ready,
-            cpu,
+            cpu: self.meter.take(),
             outputs,
         }
     }
@@ -200,28 +166,4 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").chars().take(300).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is counted for so many runs of this processor time.
-    fn counted(runs: u32, cpu: Duration) -> Duration {
-        let mut meter = Meter::default();
-        let mut one = |_| {
-            let measured = meter.measures().then_some(cpu);
-            meter.count(measured)
-        };
-        (0..runs).map(&mut one).sum()
-    }
-
-    #[test]
-    fn a_measured_run_stands_for_the_short_ones_before_it() {
-        let us = Duration::from_micros;
-        assert_eq!(counted(15, us(80)), us(0));
-        assert_eq!(counted(32, us(80)), us(32 * 80));
-        // The first that is measured shows that they are long.
-        assert_eq!(counted(20, us(5000)), us(20 * 5000));
-    }
 }

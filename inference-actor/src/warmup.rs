@@ -3,7 +3,7 @@
 //! They pay for what an engine does lazily (memory plans, page faults) and measure how long a
 //! single run takes, which placement needs to know.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use common::{
     Clock,
@@ -11,6 +11,7 @@ use common::{
 };
 
 use crate::{
+    meter::Meter,
     row_budget::{MEASURED_ROWS, learned},
     runner::{ModelRunner, RunError},
     spec::{Dim, InputSpec, ModelSpec, Role},
@@ -35,7 +36,7 @@ pub struct WarmUp {
 
 /// Runs a fresh session a few times. A model that refuses what is made up for it counts as warm:
 /// its real callers know better what it takes.
-pub fn warm_up(runner: &mut dyn ModelRunner, clock: &dyn Clock) -> WarmUp {
+pub fn warm_up(runner: &mut dyn ModelRunner, clock: &Arc<dyn Clock>) -> WarmUp {
     let spec = runner.spec().clone();
     if spec.warm_up_runs == 0 {
         return WarmUp {
@@ -68,7 +69,7 @@ fn typical(
     runner: &mut dyn ModelRunner,
     spec: &ModelSpec,
     rows: Option<usize>,
-    clock: &dyn Clock,
+    clock: &Arc<dyn Clock>,
 ) -> Result<(usize, Duration), String> {
     let inputs = made_up(spec, rows)?;
     let batched = |(input, tensor): (&InputSpec, &Option<Tensor>)| {
@@ -85,10 +86,11 @@ fn typical(
             None => TensorView::absent(input.dtype),
         })
         .collect();
+    let mut meter = Meter::new(Arc::clone(clock));
     let mut times = Vec::with_capacity(spec.warm_up_runs);
     for _ in 0..spec.warm_up_runs {
         let start = clock.now();
-        match runner.run(&views) {
+        match runner.run(&views, &mut meter) {
             Ok(_) => times.push(clock.now() - start),
             Err(RunError::Rejected(reason) | RunError::Failed(reason)) => {
                 return Err(format!("not warmed: {reason}"));

@@ -19,9 +19,9 @@ use common::{
 };
 use inference_actor::{
     ActorId, ActorState, CodelSettings, Dim, Drain, Drained, FakeEngine, FakeSettings, Gauge,
-    Infer, InferReply, InferResult, InferenceActor, InputSpec, Install, ModelRunner, ModelSpec,
-    Observe, Options, OutputRole, OutputSpec, Park, Patience, Role, Rows, RunError, RunnerLost,
-    Stopper, WarmUp, Watchdog, Work,
+    Infer, InferReply, InferResult, InferenceActor, InputSpec, Install, Meter, ModelRunner,
+    ModelSpec, Observe, Options, OutputRole, OutputSpec, Park, Patience, Role, Rows, RunError,
+    RunnerLost, Stopper, WarmUp, Watchdog, Work,
     arena::{ArenaRules, Arenas, Classes},
 };
 use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
@@ -72,10 +72,14 @@ impl ModelRunner for Noting {
         self.engine.spec()
     }
 
-    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
+    fn run(
+        &mut self,
+        inputs: &[TensorView<'_>],
+        meter: &mut Meter,
+    ) -> Result<Vec<Tensor>, RunError> {
         self.rows.lock().unwrap().push(inputs[0].shape.rows());
         self.clock.advance(RUN);
-        self.engine.run(inputs)
+        self.engine.run(inputs, meter)
     }
 
     fn stopper(&self) -> Stopper {
@@ -229,13 +233,15 @@ impl Bench {
 fn expected(items: std::ops::Range<i64>) -> Vec<f32> {
     let items: Vec<i64> = items.collect();
     let inputs = Tensor::from_elements(Shape::from_dims([items.len()]), &items).unwrap();
+    let clock = Arc::new(ManualClock::new());
     let mut alone = FakeEngine::new(
         spec(1),
         FakeSettings::default(),
         Arc::default(),
-        Arc::new(ManualClock::new()),
+        clock.clone(),
     );
-    scores(&alone.run(&[inputs.view()]).unwrap())
+    let mut meter = Meter::new(clock);
+    scores(&alone.run(&[inputs.view()], &mut meter).unwrap())
 }
 
 fn scores(outputs: &[Tensor]) -> Vec<f32> {

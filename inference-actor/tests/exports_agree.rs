@@ -8,8 +8,13 @@
 
 mod support;
 
-use common::tensor::{Shape, Tensor, TensorView};
-use inference_actor::{Dim, InputSpec, ModelRunner, OrtEngine};
+use std::sync::Arc;
+
+use common::{
+    SystemClock,
+    tensor::{Shape, Tensor, TensorView},
+};
+use inference_actor::{Dim, InputSpec, Meter, ModelRunner, OrtEngine};
 use support::{library, open};
 
 /// How far the algebra of the serving form may move a score.
@@ -65,7 +70,8 @@ fn run(engine: &mut OrtEngine, inputs: &[(&str, usize, Vec<i32>)]) -> Vec<f32> {
     };
     let tensors: Vec<Tensor> = spec.inputs.iter().map(tensor).collect();
     let views: Vec<TensorView<'_>> = tensors.iter().map(Tensor::view).collect();
-    let outputs = engine.run(&views).unwrap();
+    let mut meter = Meter::new(Arc::new(SystemClock));
+    let outputs = engine.run(&views, &mut meter).unwrap();
     outputs[0].elements::<f32>().unwrap().to_vec()
 }
 

@@ -7,8 +7,13 @@
 
 mod support;
 
-use common::tensor::{Shape, Tensor, TensorView};
-use inference_actor::{Dim, InputSpec, ModelRunner, OrtEngine};
+use std::sync::Arc;
+
+use common::{
+    SystemClock,
+    tensor::{Shape, Tensor, TensorView},
+};
+use inference_actor::{Dim, InputSpec, Meter, ModelRunner, OrtEngine};
 use support::library;
 
 fn open(arena: bool) -> OrtEngine {
@@ -33,7 +38,8 @@ fn run(engine: &mut OrtEngine, candidates: usize) {
     };
     let tensors: Vec<_> = spec.inputs.iter().map(tensor).collect();
     let views: Vec<TensorView<'_>> = tensors.iter().map(Tensor::view).collect();
-    engine.run(&views).unwrap();
+    let mut meter = Meter::new(Arc::new(SystemClock));
+    engine.run(&views, &mut meter).unwrap();
 }
 
 #[test]

@@ -7,17 +7,18 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use common::SystemClock;
+use common::{Clock, SystemClock};
 use inference_actor::{ModelRunner, warm_up};
 use support::{library, open};
 
 #[test]
 fn a_stop_ends_the_run_and_a_rearmed_session_runs_again() {
     let mut engine = open(&library(), "1/model.onnx", true);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut run_time = || {
-        let warm_up = warm_up(&mut engine, &SystemClock);
+        let warm_up = warm_up(&mut engine, &clock);
         assert_eq!(warm_up.reason, "", "the model takes what is made up for it");
         warm_up.typical_run
     };
@@ -25,15 +26,15 @@ fn a_stop_ends_the_run_and_a_rearmed_session_runs_again() {
     let stop = engine.stopper();
     stop();
     assert_eq!(
-        warm_up(&mut engine, &SystemClock).typical_run,
+        warm_up(&mut engine, &clock).typical_run,
         Duration::ZERO,
         "stopped at once"
     );
     assert_eq!(
-        warm_up(&mut engine, &SystemClock).typical_run,
+        warm_up(&mut engine, &clock).typical_run,
         Duration::ZERO,
         "and until rearmed"
     );
     engine.rearm();
-    assert!(warm_up(&mut engine, &SystemClock).typical_run > Duration::ZERO);
+    assert!(warm_up(&mut engine, &clock).typical_run > Duration::ZERO);
 }

@@ -57,7 +57,7 @@ impl Loader {
         let mut runner = self.open(source)?;
         // The drill engine's runs are counted by whoever configured it: none is spent here.
         let warm = match source.manifest.engine {
-            EngineKind::Onnx => warm_up(&mut *runner, &*self.clock),
+            EngineKind::Onnx => warm_up(&mut *runner, &self.clock),
             EngineKind::Drill => WarmUp {
                 typical_run: drill_run(source, &*runner),
                 row_budget: None,

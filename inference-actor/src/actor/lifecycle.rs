@@ -1,5 +1,7 @@
 //! How an actor gets its session, gives it up and comes to an end: what the pool tells it.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
@@ -13,7 +15,7 @@ impl Handler<Install> for InferenceActor {
     type Result = ();
 
     fn handle(&mut self, install: Install, ctx: &mut Context<Self>) {
-        let session = Session::new(install.runner);
+        let session = Session::new(install.runner, Arc::clone(&self.options.clock));
         let row_budget = install.warm_up.row_budget.or(session.spec().row_budget);
         self.queue.set_row_budget(row_budget);
         self.max_delay = session.spec().max_delay;

@@ -15,6 +15,7 @@ use common::{
 use serde::Deserialize;
 
 use crate::{
+    meter::Meter,
     runner::{ModelRunner, RunError, Stopper},
     spec::{ModelSpec, OutputRole, Role},
 };
@@ -137,22 +138,12 @@ impl FakeEngine {
             false => Err(RunError::Terminated),
         }
     }
-}
-
-impl ModelRunner for FakeEngine {
-    fn business_code(&self) -> &str {
-        &self.spec.business_code
-    }
-
-    fn spec(&self) -> &Arc<ModelSpec> {
-        &self.spec
-    }
 
     #[expect(
         clippy::panic,
         reason = "panicking on demand is what this engine is for"
     )]
-    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
+    fn compute(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
         let run = self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         let every = |n: u64| n > 0 && run.is_multiple_of(n);
         self.leaked_bytes = self.leaked_bytes.saturating_add(self.settings.leak_bytes);
@@ -188,6 +179,24 @@ impl ModelRunner for FakeEngine {
             .iter()
             .map(|output| answer(output, &scores, requests))
             .collect()
+    }
+}
+
+impl ModelRunner for FakeEngine {
+    fn business_code(&self) -> &str {
+        &self.spec.business_code
+    }
+
+    fn spec(&self) -> &Arc<ModelSpec> {
+        &self.spec
+    }
+
+    fn run(
+        &mut self,
+        inputs: &[TensorView<'_>],
+        meter: &mut Meter,
+    ) -> Result<Vec<Tensor>, RunError> {
+        meter.around(|| self.compute(inputs))
     }
 
     fn rearm(&mut self) {

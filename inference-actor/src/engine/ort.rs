@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     arena,
+    meter::Meter,
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
 };
@@ -220,17 +221,21 @@ impl ModelRunner for OrtEngine {
         &self.spec
     }
 
-    fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
+    fn run(
+        &mut self,
+        inputs: &[TensorView<'_>],
+        meter: &mut Meter,
+    ) -> Result<Vec<Tensor>, RunError> {
         let options = &*self.options;
         let run = if self.spec.inputs.iter().any(|input| input.optional) {
             let values = named(&self.spec, inputs).map_err(|e| failure(&e))?;
-            self.session.run_with_options(values, options)
+            meter.around(|| self.session.run_with_options(values, options))
         } else {
             let mut values = Vec::with_capacity(inputs.len());
             for input in inputs {
                 values.push(value(input).map_err(|e| failure(&e))?);
             }
-            self.session.run_with_options(values.as_slice(), options)
+            meter.around(|| self.session.run_with_options(values.as_slice(), options))
         };
         let outputs = run.map_err(|e| failure(&e))?;
         let mut copied = Vec::with_capacity(outputs.len());
