@@ -58,6 +58,11 @@ impl Case {
         format!("{model}-{}-{rows}x{connections}", self.form.name())
     }
 
+    /// Whether both are the same.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.is(other.model, other.form, other.rows, other.connections)
+    }
+
     /// Whether it is this kind of request.
     pub fn is(&self, model: &str, form: Form, rows: usize, connections: usize) -> bool {
         self.model == model
@@ -116,7 +121,8 @@ impl<'m> Bodies<'m> {
 
     /// Every case; for a look only those that a bar is set on.
     pub fn cases(&self, quick: bool) -> Result<Vec<Case>> {
-        let mut cases = vec![self.shipped_as_it_runs_outside()?];
+        // The shipped model on the very inputs that it gets outside the gateway, for that comparison.
+        let mut cases = vec![self.case("ml100k_din", Form::Json, 100, 32)?];
         for (model, form) in KINDS {
             for rows in ROWS {
                 for connections in CONNECTIONS {
@@ -124,27 +130,26 @@ impl<'m> Bodies<'m> {
                     if quick && !barred {
                         continue;
                     }
-                    cases.push(Case {
-                        model,
-                        form,
-                        rows,
-                        connections,
-                        request: self.request(model, form, rows)?,
-                    });
+                    cases.push(self.case(model, form, rows, connections)?);
                 }
             }
         }
         Ok(cases)
     }
 
-    /// The shipped model on the very inputs that it gets outside the gateway, for that comparison.
-    fn shipped_as_it_runs_outside(&self) -> Result<Case> {
-        let (model, form, rows) = ("ml100k_din", Form::Json, 100);
+    /// One case.
+    pub fn case(
+        &self,
+        model: &'static str,
+        form: Form,
+        rows: usize,
+        connections: usize,
+    ) -> Result<Case> {
         Ok(Case {
             model,
             form,
             rows,
-            connections: 8,
+            connections,
             request: self.request(model, form, rows)?,
         })
     }

@@ -120,7 +120,13 @@ fn small(cli: &Cli, document: &mut Document) -> Result<()> {
 }
 
 fn tail(cli: &Cli, document: &mut Document) -> Result<()> {
-    document.tail = Tail::measure(cli)?;
+    // The search that the peak is taken from may have been left out, or have failed.
+    let capacity = match &document.capacity {
+        Some(measured) => measured.rate_per_s,
+        None => Capacity::measure(cli)?.rate_per_s,
+    };
+    let peak = capacity.context("no rate holds P99, so there is no peak to take half of")?;
+    document.tail = Tail::measure(cli, peak)?;
     document.bars.push(Tail::bar(document.tail.as_ref()));
     Ok(())
 }

@@ -63,6 +63,26 @@ impl Cost {
     }
 }
 
+/// Of a run against a plain server, which counts nothing but processor time.
+pub fn plain(report: &Report) -> Result<PlainCost> {
+    let server = report.server.as_ref().context("no metrics were read")?;
+    let sent = (report.counts.sent + report.counts.warmup) as f64;
+    let of = |name| sum(&server.delta, name, "") / sent * 1e6;
+    Ok(PlainCost {
+        cpu_us: of(names::PROCESS_CPU_SECONDS),
+        run_us: of(names::RUN_CPU_SECONDS),
+    })
+}
+
+/// What a request costs a plain server.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainCost {
+    /// Processor time of the whole process.
+    pub cpu_us: f64,
+    /// Of it inside `session.run`, where it has a model.
+    pub run_us: f64,
+}
+
 /// Series of a scrape, or of the difference of two.
 struct Figures<'r> {
     grown: &'r BTreeMap<String, f64>,

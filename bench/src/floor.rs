@@ -32,6 +32,9 @@ pub struct Row {
     pub cpu_us: Spread,
     /// Of it inside `session.run`.
     pub floor_us: Spread,
+    /// The same, round by round.
+    #[serde(skip)]
+    pub floors_us: Vec<f64>,
     /// The difference, taken in each round.
     pub overhead_us: Spread,
     /// Process over floor.
@@ -60,13 +63,16 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Runs every case once a round, and after them the models outside the gateway, so that all
-    /// see the same weather.
+    /// Runs every case once a round, and straight after it what is compared with it outside the
+    /// gateway, so that all see the same weather.
     pub fn measure(cli: &Cli) -> Result<Self> {
         let bodies = Bodies::of(&cli.models)?;
         let cases = bodies.cases(cli.quick)?;
         let mut costs: Vec<Vec<Cost>> = cases.iter().map(|_| Vec::new()).collect();
-        let mut alone = outside::Rounds::new(&cli.models, &bodies)?;
+        let mut outside = match cli.wants(Part::Outside) {
+            true => Some(outside::Rounds::new(&cli.models, &bodies)?),
+            false => None,
+        };
         let gateway = Server::gateway(&cli.models, ROOMY)?;
         for case in &cases {
             // Connections, caches and the engine's own memory are warm from here on.
@@ -84,16 +90,16 @@ impl Floor {
                 let (connections, time) = (case.connections, cli.case_time());
                 let report = closed(&gateway, &case.name(), &case.request, connections, time)?;
                 costs.push(Cost::of(&report)?);
-            }
-            if cli.wants(Part::Outside) {
-                alone.run(cli.case_time())?;
+                if let Some(outside) = &mut outside {
+                    outside.beside(case, time)?;
+                }
             }
         }
         let rows = cases.into_iter().zip(costs);
         let rows: Vec<Row> = rows
             .filter_map(|(case, costs)| Row::of(case, &costs))
             .collect();
-        let outside = alone.against(&rows);
+        let outside = outside.map_or_else(Vec::new, |outside| outside.against(&rows));
         Ok(Self { rows, outside })
     }
 
@@ -176,6 +182,7 @@ impl Row {
             case,
             cpu_us: spread(&|c| c.cpu_us)?,
             floor_us: spread(&|c| c.floor_us)?,
+            floors_us: costs.iter().map(|c| c.floor_us).collect(),
             overhead_us: spread(&Cost::overhead_us)?,
             ratio: spread(&|c| c.cpu_us / c.floor_us)?,
             rate_per_s: spread(&|c| c.rate_per_s)?,

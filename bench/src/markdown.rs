@@ -204,19 +204,21 @@ fn outside(out: &mut String, floor: &Floor) {
     let header = [
         "model",
         "form",
-        "rows",
-        "outside µs",
+        "callers",
+        "in a loop µs",
+        "behind a plain server µs",
         "inside µs",
-        "apart %",
+        "inside against loop %",
     ];
     let rows = floor.outside.iter().map(|one| {
         vec![
-            one.model.to_owned(),
-            one.form.name().to_owned(),
-            one.rows.to_string(),
-            spread(&one.outside_us),
+            one.case.model.to_owned(),
+            one.case.form.name().to_owned(),
+            one.case.connections.to_string(),
+            spread(&one.loop_us),
+            spread(&one.served_us),
             spread(&one.inside_us),
-            figure(one.apart_percent),
+            spread(&one.apart_percent),
         ]
     });
     table(out, &header, rows);
@@ -256,7 +258,7 @@ fn rest(out: &mut String, document: &Document) {
     }
     if let Some(tail) = &document.tail {
         let (peak, p50, p99) = (
-            spread(&tail.peak_per_s),
+            figure(tail.peak_per_s),
             spread(&tail.p50_us),
             spread(&tail.p99_us),
         );

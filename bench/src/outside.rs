@@ -1,4 +1,5 @@
-//! The floor once more, outside the gateway: the same model and inputs in a loop on every core.
+//! The floor once more, outside the gateway: the same model and inputs in a loop on every core, and
+//! behind a plain server.
 
 pub mod alone;
 
@@ -9,23 +10,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bars::{Bar, Side},
-    cases::{Bodies, Form},
+    cases::{Bodies, Case, Form},
+    cost::plain,
     floor::Row,
-    process::beside,
+    load::closed,
+    process::{Server, beside},
     spread::Spread,
 };
 
-/// The case inside the gateway that a model outside it must agree with. All of them have as many
-/// rows as one run takes, or belong to a model that does not batch.
+/// The cases inside the gateway that the models outside it must agree with: those of the bars on
+/// overhead, with as many callers. All of them have as many rows as one run takes, or belong to a
+/// model that does not batch.
 const COMPARED: [(&str, Form, usize); 5] = [
-    ("ml100k_din", Form::Json, 100),
-    ("deepfm", Form::Binary, 100),
-    ("deepfm", Form::Json, 100),
-    ("din_plain", Form::Binary, 100),
-    ("din_plain", Form::Json, 100),
+    ("ml100k_din", Form::Json, 32),
+    ("deepfm", Form::Binary, 8),
+    ("deepfm", Form::Json, 8),
+    ("din_plain", Form::Binary, 8),
+    ("din_plain", Form::Json, 8),
 ];
-/// Enough callers that both cores are busy inside the gateway too.
-const CONNECTIONS: usize = 8;
+const ROWS: usize = 100;
 /// How far apart the two may lie.
 const MOST_APART_PERCENT: f64 = 5.0;
 
@@ -38,68 +41,105 @@ pub struct Alone {
     pub cpu_us: f64,
 }
 
-/// Both floors of one model.
+/// All floors of one case.
 #[derive(Debug, Serialize)]
 pub struct Outside {
-    /// The model.
-    pub model: &'static str,
-    /// The form of the request inside the gateway.
-    pub form: Form,
-    /// Its rows.
-    pub rows: usize,
-    /// Outside the gateway.
-    pub outside_us: Spread,
-    /// Inside it.
+    /// The case.
+    #[serde(flatten)]
+    pub case: Case,
+    /// In a loop on every core.
+    pub loop_us: Spread,
+    /// Behind a plain server, which runs the model as soon as it has read a request.
+    pub served_us: Spread,
+    /// Inside the gateway.
     pub inside_us: Spread,
-    /// By how much the inside is higher.
-    pub apart_percent: f64,
+    /// By how much the inside is higher than the loop, in each round.
+    pub apart_percent: Spread,
 }
 
-/// Runs outside the gateway, round by round.
+/// Runs outside the gateway, each straight after the like inside it.
 pub struct Rounds {
     library: PathBuf,
-    models: Vec<(&'static str, PathBuf, PathBuf, Vec<f64>)>,
+    models: Vec<Model>,
+    cases: Vec<Compared>,
+}
+
+struct Model {
+    name: &'static str,
+    file: PathBuf,
+    body: PathBuf,
+    server: Server,
+}
+
+/// A case and what it cost in each round.
+struct Compared {
+    case: Case,
+    loop_us: Vec<f64>,
+    served_us: Vec<f64>,
 }
 
 impl Rounds {
-    /// Of the models that are compared.
+    /// Of the cases that are compared.
     pub fn new(models: &Path, bodies: &Bodies<'_>) -> Result<Self> {
-        let one = |model: &'static str| {
-            let file = models.join("models").join(model).join("1/model.onnx");
-            (model, file, bodies.json(model, 100), Vec::new())
+        let library = library()?;
+        let model = |name: &'static str| -> Result<Model> {
+            let file = models.join("models").join(name).join("1/model.onnx");
+            let body = bodies.json(name, ROWS);
+            let arguments = [&library, &file, &body].map(|path| path.display().to_string());
+            let arguments = arguments.each_ref().map(String::as_str);
+            Ok(Model {
+                name,
+                file,
+                body,
+                server: Server::start("bench-plain", &arguments)?,
+            })
         };
+        let compared = |(model, form, connections)| -> Result<Compared> {
+            Ok(Compared {
+                case: bodies.case(model, form, ROWS, connections)?,
+                loop_us: Vec::new(),
+                served_us: Vec::new(),
+            })
+        };
+        let models = ["ml100k_din", "deepfm", "din_plain"].map(model);
         Ok(Self {
-            library: library()?,
-            models: ["ml100k_din", "deepfm", "din_plain"].map(one).into(),
+            models: models.into_iter().collect::<Result<_>>()?,
+            cases: COMPARED.map(compared).into_iter().collect::<Result<_>>()?,
+            library,
         })
     }
 
-    /// One round.
-    pub fn run(&mut self, time: Duration) -> Result<()> {
-        for (_, model, body, costs) in &mut self.models {
-            costs.push(alone(&self.library, model, body, time)?.cpu_us);
-        }
+    /// Runs the model of this case outside, if it is among those that are compared.
+    pub fn beside(&mut self, inside: &Case, time: Duration) -> Result<()> {
+        let like = |one: &&mut Compared| one.case.is_like(inside);
+        let Some(one) = self.cases.iter_mut().find(like) else {
+            return Ok(());
+        };
+        let of_case = |model: &&Model| model.name == one.case.model;
+        let model = self.models.iter().find(of_case).context("its model")?;
+        let looped = alone(&self.library, &model.file, &model.body, time)?;
+        one.loop_us.push(looped.cpu_us);
+        let (request, connections) = (&one.case.request, one.case.connections);
+        let served = closed(&model.server, &one.case.name(), request, connections, time)?;
+        one.served_us.push(plain(&served)?.run_us);
         Ok(())
     }
 
     /// Beside what the gateway measured.
-    pub fn against(&self, rows: &[Row]) -> Vec<Outside> {
-        let compared = COMPARED.iter().filter_map(|&(model, form, count)| {
-            let (.., costs) = self.models.iter().find(|(name, ..)| *name == model)?;
-            let inside = rows
-                .iter()
-                .find(|row| row.case.is(model, form, count, CONNECTIONS))?;
-            let outside_us = Spread::of(costs.iter().copied())?;
+    pub fn against(self, rows: &[Row]) -> Vec<Outside> {
+        let outside = |one: Compared| {
+            let inside = rows.iter().find(|row| row.case.is_like(&one.case))?;
+            let rounds = inside.floors_us.iter().zip(&one.loop_us);
+            let apart = rounds.map(|(inside, outside)| (inside / outside - 1.0) * 100.0);
             Some(Outside {
-                model,
-                form,
-                rows: count,
-                outside_us,
+                case: one.case,
+                loop_us: Spread::of(one.loop_us.iter().copied())?,
+                served_us: Spread::of(one.served_us)?,
                 inside_us: inside.floor_us,
-                apart_percent: (inside.floor_us.median / outside_us.median - 1.0) * 100.0,
+                apart_percent: Spread::of(apart)?,
             })
-        });
-        compared.collect()
+        };
+        self.cases.into_iter().filter_map(outside).collect()
     }
 }
 
@@ -107,13 +147,14 @@ impl Outside {
     /// Its bar.
     pub fn bar(&self) -> Bar {
         let what = format!(
-            "floor inside against outside: {} {}",
-            self.model,
-            self.form.name()
+            "floor inside against outside: {} {}, {} connections",
+            self.case.model,
+            self.case.form.name(),
+            self.case.connections
         );
         Bar::new(
             what,
-            Some(self.apart_percent.abs()),
+            Some(self.apart_percent.median.abs()),
             "%",
             Side::AtMost,
             MOST_APART_PERCENT,

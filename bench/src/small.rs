@@ -1,16 +1,14 @@
 //! Small requests of many callers on a model that batches: what one costs, against running it alone
 //! behind a plain HTTP server.
 
-use anyhow::{Context, Result};
-use common::metric_names as names;
-use loadtest::Report;
+use anyhow::Result;
 use serde::Serialize;
 
 use crate::{
     bars::{Bar, Side},
     cases::{Bodies, Form},
     cli::Cli,
-    cost::{Cost, sum},
+    cost::{Cost, plain},
     floor::ROOMY,
     load::closed,
     outside::{alone, library},
@@ -49,7 +47,7 @@ impl Small {
     /// Measures every kind, interleaved.
     pub fn measure(cli: &Cli) -> Result<Vec<Self>> {
         let bodies = Bodies::of(&cli.models)?;
-        let (gateway, plain) = (
+        let (gateway, echo) = (
             Server::gateway(&cli.models, ROOMY)?,
             Server::start("bench-plain", &[])?,
         );
@@ -60,7 +58,7 @@ impl Small {
             for ((model, form), rounds) in KINDS.into_iter().zip(&mut rounds) {
                 let request = bodies.request(model, form, ROWS)?;
                 let cost = Cost::of(&closed(&gateway, "small", &request, CALLERS, time)?)?;
-                let plain_us = plain_cost(&closed(&plain, "plain", &request, CALLERS, time)?)?;
+                let plain_us = plain(&closed(&echo, "plain", &request, CALLERS, time)?)?.cpu_us;
                 let file = cli.models.join("models").join(model).join("1/model.onnx");
                 let alone_us = alone(&library, &file, &bodies.json(model, ROWS), time)?.cpu_us;
                 rounds.push([cost.cpu_us, alone_us, plain_us, cost.requests_per_run]);
@@ -98,10 +96,4 @@ impl Small {
         );
         Bar::new(what, Some(self.ratio.median), "", Side::Below, 1.0).aiming_at(0.8)
     }
-}
-
-fn plain_cost(report: &Report) -> Result<f64> {
-    let server = report.server.as_ref().context("no metrics were read")?;
-    let sent = (report.counts.sent + report.counts.warmup) as f64;
-    Ok(sum(&server.delta, names::PROCESS_CPU_SECONDS, "") / sent * 1e6)
 }

@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     })?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
-        Some("plain") => bench::plain::serve(),
+        Some("plain") => bench::plain::serve(None),
         Some("gateway") => serve(&arguments),
         _ => bail!("usage: bench-counted plain, or bench-counted gateway OPTIONS"),
     }

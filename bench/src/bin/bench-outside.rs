@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
-use bench::outside::alone::measure;
+use bench::outside::alone::{Files, measure};
 
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -14,7 +14,8 @@ fn main() -> Result<()> {
         .to_str()
         .and_then(|text| text.parse().ok())
         .context("SECONDS")?;
-    let alone = measure(library, model, body, Duration::from_secs_f64(seconds))?;
+    let files = Files::new(library, model, body)?;
+    let alone = measure(&files, Duration::from_secs_f64(seconds))?;
     println!("{}", serde_json::to_string(&alone)?);
     Ok(())
 }

@@ -1,7 +1,11 @@
-//! What `bench-outside` does: one session a core, opened as the gateway opens its own, the inputs
-//! made once, `session.run` in a loop.
+//! A model by itself: a session opened as the gateway opens its own, its inputs made once. And what
+//! `bench-outside` does with one a core: `session.run` in a loop.
 
-use std::{path::Path, thread::available_parallelism, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    thread::available_parallelism,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use common::{Clock, SystemClock};
@@ -32,14 +36,72 @@ struct Input {
     data: Vec<f64>,
 }
 
-/// Runs the model on the inputs of a JSON body of the Open Inference Protocol.
-pub fn measure(library: &Path, model: &Path, body: &Path, time: Duration) -> Result<Alone> {
-    let environment = ort::init_from(library)?.build()?;
-    let body: Body = serde_json::from_slice(&std::fs::read(body)?).context("the body")?;
+/// The files of a model, its inputs and the engine.
+#[derive(Clone)]
+pub struct Files {
+    environment: Environment,
+    model: PathBuf,
+    body: PathBuf,
+}
+
+/// One session with its inputs.
+pub struct Engine {
+    session: Session,
+    inputs: Vec<SessionInputValue<'static>>,
+}
+
+impl Files {
+    /// Of the engine's library, a model and a JSON body of the Open Inference Protocol.
+    pub fn new(library: &Path, model: &Path, body: &Path) -> Result<Self> {
+        Ok(Self {
+            environment: ort::init_from(library)?.build()?,
+            model: model.to_owned(),
+            body: body.to_owned(),
+        })
+    }
+}
+
+impl Engine {
+    /// Opens a session.
+    pub fn open(files: &Files) -> Result<Self> {
+        let Files {
+            environment,
+            model,
+            body,
+        } = files;
+        let opened = || -> ort::Result<Session> {
+            Session::builder(environment)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?
+                .with_intra_op_spinning(false)?
+                .with_inter_op_spinning(false)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .commit_from_file(model)
+        };
+        let session = opened().with_context(|| format!("cannot open {}", model.display()))?;
+        let body: Body = serde_json::from_slice(&std::fs::read(body)?).context("the body")?;
+        let given = |name: &str| {
+            let input = body.inputs.iter().find(|input| input.name == name);
+            value(input.with_context(|| format!("the body has no input `{name}`"))?)
+        };
+        let declared = session.inputs().iter().map(|input| given(input.name()));
+        let inputs = declared.collect::<Result<_>>()?;
+        Ok(Self { session, inputs })
+    }
+
+    /// Runs it.
+    pub fn run(&mut self) -> Result<()> {
+        self.session.run(self.inputs.as_slice())?;
+        Ok(())
+    }
+}
+
+/// Runs the model in a loop on every core.
+pub fn measure(files: &Files, time: Duration) -> Result<Alone> {
     let threads = available_parallelism()?.get();
     let each = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| on_this_thread(&environment, model, &body, time)))
+            .map(|_| scope.spawn(|| on_this_thread(files, time)))
             .collect();
         let ended = workers.into_iter().map(|worker| worker.join());
         ended
@@ -54,40 +116,16 @@ pub fn measure(library: &Path, model: &Path, body: &Path, time: Duration) -> Res
     })
 }
 
-fn on_this_thread(
-    environment: &Environment,
-    model: &Path,
-    body: &Body,
-    time: Duration,
-) -> Result<(u64, Duration)> {
-    let opened = || -> ort::Result<Session> {
-        Session::builder(environment)?
-            .with_intra_threads(1)?
-            .with_inter_threads(1)?
-            .with_intra_op_spinning(false)?
-            .with_inter_op_spinning(false)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .commit_from_file(model)
-    };
-    let mut session = opened().with_context(|| format!("cannot open {}", model.display()))?;
-    let declared: Vec<String> = session
-        .inputs()
-        .iter()
-        .map(|i| i.name().to_owned())
-        .collect();
-    let given = |name: &String| {
-        let input = body.inputs.iter().find(|input| input.name == *name);
-        value(input.with_context(|| format!("the body has no input `{name}`"))?)
-    };
-    let inputs: Vec<SessionInputValue<'_>> = declared.iter().map(given).collect::<Result<_>>()?;
+fn on_this_thread(files: &Files, time: Duration) -> Result<(u64, Duration)> {
+    let mut engine = Engine::open(files)?;
     for _ in 0..WARM_UP_RUNS {
-        session.run(inputs.as_slice())?;
+        engine.run()?;
     }
     let (begin, cpu) = (SystemClock.now(), SystemClock.thread_cpu());
     let mut runs = 0;
     while SystemClock.now() - begin < time {
         for _ in 0..AT_ONCE {
-            session.run(inputs.as_slice())?;
+            engine.run()?;
         }
         runs += AT_ONCE;
     }
