@@ -71,6 +71,12 @@ impl Objective {
     pub fn miss_share(&self) -> f64 {
         1.0 - self.quantile
     }
+
+    /// Fewer requests, none of which missed, are no sign of anything: a single miss among them would
+    /// be more than the share that may.
+    pub fn least_requests(&self) -> u64 {
+        (1.0 / self.miss_share()).round() as u64
+    }
 }
 
 /// Misses among requests, and how much their clumping weighs.
@@ -151,7 +157,8 @@ impl Finding {
             let tried = self.missed_at.unwrap_or(0.0);
             return format!(
                 "the objective held at no rate tried, down to {tried:.1}/s; the server misses it \
-                 even when nearly idle\n"
+                 even when nearly idle, or --step is too short for {} requests at that rate\n",
+                self.objective.least_requests()
             );
         };
         let mut text = format!(

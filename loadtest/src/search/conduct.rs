@@ -69,6 +69,13 @@ impl Search<'_> {
         Ok(finding)
     }
 
+    /// Whether as many confirming runs of such a step would have the requests that can show the
+    /// objective to be missed. A handful that all went well is luck.
+    fn shows_something(&self, step: &StepResult) -> bool {
+        let together = step.tally.requests * u64::from(self.hunt.confirmations.max(1));
+        step.sure || together >= self.objective.least_requests()
+    }
+
     /// One step, again where the generator spoilt it; what stays spoilt does not hold.
     fn step(
         &self,
@@ -92,7 +99,7 @@ impl Search<'_> {
             };
             let mut step = run_step(self.base, self.objective, options, rate, seed, self.hooks)?;
             step.confirms = confirms;
-            step.holds &= !step.spoilt;
+            step.holds &= !step.spoilt && self.shows_something(&step);
             tell(&step);
             finding.steps.push(step);
             tries += 1;
