@@ -18,6 +18,7 @@ mod float16;
 mod infer;
 mod json;
 mod metadata;
+mod model_path;
 mod numbers;
 mod offload;
 pub(super) mod openapi;

@@ -7,7 +7,7 @@ use common::{ErrorCode, ModelName, ModelVersion};
 use inference_actor::ModelSpec;
 use pool::{ModelRoute, ModelStatus, RoutingTable};
 
-use super::paths::ModelPath;
+use super::model_path::ModelPath;
 use crate::failure::Failure;
 
 /// The model of `/v2/models/{model}[/versions/{version}]`. A name that no model can have is as
