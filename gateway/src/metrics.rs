@@ -204,7 +204,8 @@ impl Metrics {
             )?,
             run_cpu: seconds_by_actor(
                 names::RUN_CPU_SECONDS,
-                "Processor time inside the engine, by actor.",
+                "Processor time inside the engine, by actor; of runs under 200 us one in 16 is measured, \
+                 drawn by lot, and stands for those since the last.",
             )?,
             runs: counters(names::RUNS, "Runs that gave outputs, by actor.", actor)?,
             rows: counters(

@@ -35,11 +35,11 @@ impl Meter {
     /// A meter that has counted nothing.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let mut lots = Rng::with_seed(SEED);
         Self {
             clock,
-            left: drawn(&mut lots),
-            lots,
+            // The first is measured, so that the figure of a model with few callers is not zero.
+            left: 1,
+            lots: Rng::with_seed(SEED),
             unmeasured: 0,
             last_measured: Duration::ZERO,
             counted: Duration::ZERO,
