@@ -15,7 +15,10 @@ pub(in crate::protocols) async fn not_found(
     refuse(
         &request,
         &front,
-        Failure::new(ErrorCode::NotFound, format!("there is no path {path}")),
+        Failure::new(
+            ErrorCode::NotFound,
+            format!("there is no path {path}; GET /openapi.json lists those there are"),
+        ),
     )
 }
 
