@@ -4,6 +4,7 @@ mod fake;
 mod library;
 mod memory;
 mod ort;
+mod output;
 mod strings;
 
 pub use self::{

@@ -95,7 +95,7 @@ pub(crate) fn split(
         expect_rows(&declared.name, output, batch.iter().map(of).sum())?;
         let mut first = 0;
         for (answer, rows) in answers.iter_mut().zip(batch) {
-            answer.push(own(&output.view().slice_rows(first, of(rows))));
+            answer.push(rows_of(output, first, of(rows)));
             first += of(rows);
         }
     }
@@ -165,8 +165,12 @@ where
     Tensor::from_bytes(T::DTYPE, shape, memory).expect("one element a row")
 }
 
-/// A copy of these rows in memory of their own.
-fn own(rows: &TensorView<'_>) -> Tensor {
+/// These rows of an output: where they lie if its memory may be shared, else copied.
+fn rows_of(output: &Tensor, first: usize, count: usize) -> Tensor {
+    if let Some(rows) = output.share_rows(first, count) {
+        return rows;
+    }
+    let rows = output.view().slice_rows(first, count);
     match rows.data {
         DataView::Fixed(bytes) => arena::copied(rows.dtype, rows.shape.clone(), bytes)
             .expect("rows of a tensor have the bytes of their shape"),

@@ -8,13 +8,8 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use common::{
-    SystemClock,
-    tensor::{Shape, Tensor, TensorView},
-};
-use inference_actor::{Dim, InputSpec, Meter, ModelRunner, OrtEngine};
+use common::tensor::{Shape, Tensor};
+use inference_actor::{Dim, InputSpec, ModelRunner, OrtEngine};
 use support::{library, open};
 
 /// How far the algebra of the serving form may move a score.
@@ -69,9 +64,7 @@ fn run(engine: &mut OrtEngine, inputs: &[(&str, usize, Vec<i32>)]) -> Vec<f32> {
         Tensor::from_elements(shape, values).unwrap()
     };
     let tensors: Vec<Tensor> = spec.inputs.iter().map(tensor).collect();
-    let views: Vec<TensorView<'_>> = tensors.iter().map(Tensor::view).collect();
-    let mut meter = Meter::new(Arc::new(SystemClock));
-    let outputs = engine.run(&views, &mut meter).unwrap();
+    let outputs = support::run(engine, &tensors);
     outputs[0].elements::<f32>().unwrap().to_vec()
 }
 

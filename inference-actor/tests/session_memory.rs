@@ -7,13 +7,7 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use common::{
-    SystemClock,
-    tensor::{Shape, Tensor, TensorView},
-};
-use inference_actor::{Dim, InputSpec, Meter, ModelRunner, OrtEngine};
+use inference_actor::{ModelRunner, OrtEngine};
 use support::library;
 
 fn open(arena: bool) -> OrtEngine {
@@ -22,24 +16,8 @@ fn open(arena: bool) -> OrtEngine {
 
 /// One user, so many candidates.
 fn run(engine: &mut OrtEngine, candidates: usize) {
-    let spec = engine.spec().clone();
-    let tensor = |input: &InputSpec| {
-        let rows = match input.name.as_str() {
-            name if name.contains("candidate") || name.contains("row") => candidates,
-            _ => 1,
-        };
-        let size = |(index, dim): (usize, &Dim)| match dim {
-            Dim::Fixed(size) => *size,
-            Dim::Dynamic(_) if index == 0 => rows,
-            Dim::Dynamic(_) => 1,
-        };
-        let dims = input.dims.iter().enumerate().map(size);
-        Tensor::zeros(input.dtype, Shape::from_dims(dims)).unwrap()
-    };
-    let tensors: Vec<_> = spec.inputs.iter().map(tensor).collect();
-    let views: Vec<TensorView<'_>> = tensors.iter().map(Tensor::view).collect();
-    let mut meter = Meter::new(Arc::new(SystemClock));
-    engine.run(&views, &mut meter).unwrap();
+    let inputs = support::zeros(engine, candidates);
+    support::run(engine, &inputs);
 }
 
 #[test]

@@ -7,18 +7,15 @@ use ort::{
     ErrorCode,
     ep::CPU,
     session::{RunOptions, Session, SessionInputValue, builder::GraphOptimizationLevel},
-    value::{
-        DynValue, Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType,
-    },
+    value::{Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType},
 };
 
 use super::{
     library::{OrtLibrary, first_line},
     memory::Arena,
-    strings,
+    output, strings,
 };
 use crate::{
-    arena,
     meter::Meter,
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
@@ -237,15 +234,14 @@ impl ModelRunner for OrtEngine {
             }
             meter.around(|| self.session.run_with_options(values.as_slice(), options))
         };
-        let outputs = run.map_err(|e| failure(&e))?;
-        let mut copied = Vec::with_capacity(outputs.len());
-        let copying = outputs.values().try_for_each(|value| {
-            copied.push(tensor(&value)?);
+        let given = run.map_err(|e| failure(&e))?;
+        let mut outputs = Vec::with_capacity(given.len());
+        let taking = given.into_iter().try_for_each(|(_, value)| {
+            outputs.push(output::tensor(value, inputs)?);
             Ok(())
         });
-        drop(outputs);
         self.note_run(inputs);
-        copying.map(|()| copied).map_err(|e| failure(&e))
+        taking.map(|()| outputs).map_err(|e| failure(&e))
     }
 
     fn memory_bytes(&self) -> Option<u64> {
@@ -343,48 +339,4 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
         DType::Fp64 => over::<f64>(shape, bytemuck::cast_slice(bytes)),
         DType::Bytes => Err(ort::Error::new("BYTES tensors hold strings")),
     }
-}
-
-/// An output copied out of the engine's memory, which lives only as long as the run, to where it
-/// will be encoded from.
-fn tensor(value: &DynValue) -> ort::Result<Tensor> {
-    fn own(e: impl std::fmt::Display) -> ort::Error {
-        ort::Error::new(e.to_string())
-    }
-    fn copy<T: PrimitiveTensorElementType + bytemuck::NoUninit>(
-        value: &DynValue,
-        dtype: DType,
-    ) -> ort::Result<Tensor> {
-        let (shape, elements) = value.try_extract_tensor::<T>()?;
-        arena::copied(dtype, sizes(shape), bytemuck::cast_slice(elements)).map_err(own)
-    }
-    let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-        return Err(ort::Error::new("an output is not a dense tensor"));
-    };
-    match ty {
-        TensorElementType::Bool => copy::<bool>(value, DType::Bool),
-        TensorElementType::Float16 => copy::<half::f16>(value, DType::Fp16),
-        TensorElementType::Int8 => copy::<i8>(value, DType::Int8),
-        TensorElementType::Int16 => copy::<i16>(value, DType::Int16),
-        TensorElementType::Int32 => copy::<i32>(value, DType::Int32),
-        TensorElementType::Int64 => copy::<i64>(value, DType::Int64),
-        TensorElementType::Uint8 => copy::<u8>(value, DType::Uint8),
-        TensorElementType::Uint16 => copy::<u16>(value, DType::Uint16),
-        TensorElementType::Uint32 => copy::<u32>(value, DType::Uint32),
-        TensorElementType::Uint64 => copy::<u64>(value, DType::Uint64),
-        TensorElementType::Float32 => copy::<f32>(value, DType::Fp32),
-        TensorElementType::Float64 => copy::<f64>(value, DType::Fp64),
-        TensorElementType::String => {
-            let strings = strings::out_of_engine(value)?;
-            Tensor::from_strings(sizes(shape), strings).map_err(own)
-        }
-        other => Err(ort::Error::new(format!(
-            "an output is of type {other}, which is not served"
-        ))),
-    }
-}
-
-fn sizes(shape: &ort::value::Shape) -> Shape {
-    // Shapes of actual values are never negative.
-    Shape::from_dims(shape.iter().map(|d| usize::try_from(*d).unwrap_or(0)))
 }

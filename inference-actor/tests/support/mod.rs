@@ -6,12 +6,18 @@
     reason = "test code, of which each test program uses a part"
 )]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use common::ModelVersion;
+use common::{
+    ModelVersion, SystemClock,
+    tensor::{Shape, Tensor, TensorView},
+};
 use inference_actor::{
-    Declared, Graph, InputSpec, LoadError, ModelSpec, OptimizationLevel, OrtEngine, OrtLibrary,
-    OrtSettings, OutputRole, OutputSpec,
+    Declared, Dim, Graph, InputSpec, LoadError, Meter, ModelRunner, ModelSpec, OptimizationLevel,
+    OrtEngine, OrtLibrary, OrtSettings, OutputRole, OutputSpec,
 };
 
 /// The root of the repository.
@@ -56,4 +62,29 @@ pub fn open(library: &OrtLibrary, file: &str, arena: bool) -> OrtEngine {
         arena,
     };
     OrtEngine::open(library, &settings, whole).unwrap()
+}
+
+/// Zeros for one user and so many candidates.
+pub fn zeros(engine: &OrtEngine, candidates: usize) -> Vec<Tensor> {
+    let tensor = |input: &InputSpec| {
+        let rows = match input.name.as_str() {
+            name if name.contains("candidate") || name.contains("row") => candidates,
+            _ => 1,
+        };
+        let size = |(index, dim): (usize, &Dim)| match dim {
+            Dim::Fixed(size) => *size,
+            Dim::Dynamic(_) if index == 0 => rows,
+            Dim::Dynamic(_) => 1,
+        };
+        let dims = input.dims.iter().enumerate().map(size);
+        Tensor::zeros(input.dtype, Shape::from_dims(dims)).unwrap()
+    };
+    engine.spec().inputs.iter().map(tensor).collect()
+}
+
+/// The outputs of one run.
+pub fn run(engine: &mut OrtEngine, inputs: &[Tensor]) -> Vec<Tensor> {
+    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+    let mut meter = Meter::new(Arc::new(SystemClock));
+    engine.run(&views, &mut meter).unwrap()
 }

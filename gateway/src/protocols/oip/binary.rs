@@ -5,7 +5,7 @@
 
 use common::{
     Criticality,
-    tensor::{DType, Shape, Tensor, TensorData},
+    tensor::{DType, DataView, Shape, Tensor},
 };
 use inference_actor::arena;
 
@@ -70,16 +70,18 @@ fn strings(mut bytes: &[u8], shape: &Shape) -> Result<Tensor, String> {
 /// How many bytes [`write`] appends.
 pub(super) fn size_bytes(tensor: &Tensor) -> usize {
     match tensor.data() {
-        TensorData::Fixed(bytes) => bytes.len(),
-        TensorData::Strings(strings) => strings.iter().map(|s| LENGTH_BYTES + s.len()).sum(),
+        DataView::Fixed(bytes) => bytes.len(),
+        DataView::Absent => 0,
+        DataView::Strings(strings) => strings.iter().map(|s| LENGTH_BYTES + s.len()).sum(),
     }
 }
 
 /// Appends a tensor; none where a string is longer than its length field can say.
 pub(super) fn write(out: &mut Vec<u8>, tensor: &Tensor) -> Option<()> {
     match tensor.data() {
-        TensorData::Fixed(bytes) => out.extend_from_slice(bytes.as_bytes()),
-        TensorData::Strings(strings) => {
+        DataView::Fixed(bytes) => out.extend_from_slice(bytes),
+        DataView::Absent => {}
+        DataView::Strings(strings) => {
             for string in strings {
                 let length = u32::try_from(string.len()).ok()?;
                 out.extend_from_slice(&length.to_le_bytes());

@@ -3,10 +3,10 @@
 //! `data` may be flat or nested as the shape says. Nothing is allocated before the text that is
 //! left could hold that many elements; the memory is the arena's, and every element is written.
 
-use bytemuck::Pod;
+use bytemuck::{Pod, cast_slice};
 use common::{
     Criticality,
-    tensor::{DType, Shape, Tensor, TensorData},
+    tensor::{DType, DataView, Shape, Tensor},
 };
 use half::f16;
 use inference_actor::arena;
@@ -286,19 +286,20 @@ fn float<T: fast_float2::FastFloat + From<f32>>(cursor: &mut Cursor<'_>) -> Resu
 /// are not UTF-8.
 pub(super) fn write(out: &mut Vec<u8>, tensor: &Tensor) -> Option<()> {
     let bytes = match tensor.data() {
-        TensorData::Strings(strings) => return write_strings(out, strings),
-        TensorData::Fixed(bytes) => bytes,
+        DataView::Strings(strings) => return write_strings(out, strings),
+        DataView::Fixed(bytes) => bytes,
+        DataView::Absent => return None,
     };
     macro_rules! integers {
         ($type:ty) => {{
             let mut text = itoa::Buffer::new();
-            list(out, bytes.as_slice::<$type>(), |out, value| {
+            list(out, cast_slice::<u8, $type>(bytes), |out, value| {
                 out.extend_from_slice(text.format(*value).as_bytes());
             })
         }};
     }
     match tensor.dtype() {
-        DType::Bool => list(out, bytes.as_bytes(), |out, value| {
+        DType::Bool => list(out, bytes, |out, value| {
             out.extend_from_slice(if *value == 0 { b"false" } else { b"true" });
         }),
         DType::Int8 => integers!(i8),
@@ -309,11 +310,15 @@ pub(super) fn write(out: &mut Vec<u8>, tensor: &Tensor) -> Option<()> {
         DType::Uint16 => integers!(u16),
         DType::Uint32 => integers!(u32),
         DType::Uint64 => integers!(u64),
-        DType::Fp16 => list(out, bytes.as_slice::<f16>(), |out, v| {
+        DType::Fp16 => list(out, cast_slice::<u8, f16>(bytes), |out, v| {
             put_float(out, v.to_f64())
         }),
-        DType::Fp32 => list(out, bytes.as_slice::<f32>(), |out, v| put_float(out, *v)),
-        DType::Fp64 => list(out, bytes.as_slice::<f64>(), |out, v| put_float(out, *v)),
+        DType::Fp32 => list(out, cast_slice::<u8, f32>(bytes), |out, v| {
+            put_float(out, *v)
+        }),
+        DType::Fp64 => list(out, cast_slice::<u8, f64>(bytes), |out, v| {
+            put_float(out, *v)
+        }),
         DType::Bytes => return None,
     }
     Some(())
