@@ -92,7 +92,9 @@ fn floor(cli: &Cli, document: &mut Document) -> Result<()> {
     let floor = Floor::measure(cli)?;
     document.speed_factor = floor.speed_factor();
     document.bars.extend(floor.bars());
-    document.bars.extend(floor.outside.iter().map(Outside::bar));
+    document
+        .bars
+        .extend(floor.outside.iter().flat_map(Outside::bars));
     document.floor = Some(floor);
     Ok(())
 }
@@ -115,7 +117,9 @@ fn capacity(cli: &Cli, document: &mut Document) -> Result<()> {
 
 fn small(cli: &Cli, document: &mut Document) -> Result<()> {
     document.small = Small::measure(cli)?;
-    document.bars.extend(document.small.iter().map(Small::bar));
+    document
+        .bars
+        .extend(document.small.iter().flat_map(Small::bars));
     Ok(())
 }
 

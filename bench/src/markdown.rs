@@ -209,6 +209,7 @@ fn outside(out: &mut String, floor: &Floor) {
         "behind a plain server µs",
         "inside µs",
         "inside against loop %",
+        "against plain server %",
     ];
     let rows = floor.outside.iter().map(|one| {
         vec![
@@ -219,6 +220,7 @@ fn outside(out: &mut String, floor: &Floor) {
             spread(&one.served_us),
             spread(&one.inside_us),
             spread(&one.apart_percent),
+            spread(&one.apart_from_served_percent),
         ]
     });
     table(out, &header, rows);
@@ -242,6 +244,8 @@ fn rest(out: &mut String, document: &Document) {
             "run alone µs",
             "plain POST µs",
             "ratio",
+            "plain server that runs it µs",
+            "ratio to that",
             "requests a run",
         ];
         let rows = document.small.iter().map(|small| {
@@ -251,6 +255,8 @@ fn rest(out: &mut String, document: &Document) {
                 spread(&small.alone_us),
                 spread(&small.plain_us),
                 spread(&small.ratio),
+                spread(&small.served_us),
+                spread(&small.ratio_to_served),
                 figure(small.requests_per_run),
             ]
         });

@@ -55,6 +55,8 @@ pub struct Outside {
     pub inside_us: Spread,
     /// By how much the inside is higher than the loop, in each round.
     pub apart_percent: Spread,
+    /// And than that behind a plain server.
+    pub apart_from_served_percent: Spread,
 }
 
 /// Runs outside the gateway, each straight after the like inside it.
@@ -85,13 +87,12 @@ impl Rounds {
         let model = |name: &'static str| -> Result<Model> {
             let file = models.join("models").join(name).join("1/model.onnx");
             let body = bodies.json(name, ROWS);
-            let arguments = [&library, &file, &body].map(|path| path.display().to_string());
-            let arguments = arguments.each_ref().map(String::as_str);
+            let server = behind_plain(&library, &file, &body)?;
             Ok(Model {
                 name,
                 file,
                 body,
-                server: Server::start("bench-plain", &arguments)?,
+                server,
             })
         };
         let compared = |(model, form, connections)| -> Result<Compared> {
@@ -129,14 +130,17 @@ impl Rounds {
     pub fn against(self, rows: &[Row]) -> Vec<Outside> {
         let outside = |one: Compared| {
             let inside = rows.iter().find(|row| row.case.is_like(&one.case))?;
-            let rounds = inside.floors_us.iter().zip(&one.loop_us);
-            let apart = rounds.map(|(inside, outside)| (inside / outside - 1.0) * 100.0);
+            let apart_from = |outside: &[f64]| {
+                let rounds = inside.floors_us.iter().zip(outside);
+                Spread::of(rounds.map(|(inside, outside)| (inside / outside - 1.0) * 100.0))
+            };
             Some(Outside {
                 case: one.case,
-                loop_us: Spread::of(one.loop_us.iter().copied())?,
+                apart_percent: apart_from(&one.loop_us)?,
+                apart_from_served_percent: apart_from(&one.served_us)?,
+                loop_us: Spread::of(one.loop_us)?,
                 served_us: Spread::of(one.served_us)?,
                 inside_us: inside.floor_us,
-                apart_percent: Spread::of(apart)?,
             })
         };
         self.cases.into_iter().filter_map(outside).collect()
@@ -144,22 +148,35 @@ impl Rounds {
 }
 
 impl Outside {
-    /// Its bar.
-    pub fn bar(&self) -> Bar {
+    /// Its bars.
+    pub fn bars(&self) -> [Bar; 2] {
+        [
+            self.bar("outside", &self.apart_percent),
+            self.bar("behind a plain server", &self.apart_from_served_percent),
+        ]
+    }
+
+    fn bar(&self, outside: &str, apart_percent: &Spread) -> Bar {
         let what = format!(
-            "floor inside against outside: {} {}, {} connections",
+            "floor inside against {outside}: {} {}, {} connections",
             self.case.model,
             self.case.form.name(),
             self.case.connections
         );
         Bar::new(
             what,
-            Some(self.apart_percent.median.abs()),
+            Some(apart_percent.median.abs()),
             "%",
             Side::AtMost,
             MOST_APART_PERCENT,
         )
     }
+}
+
+/// A plain server that runs this model, on this body, for each request.
+pub fn behind_plain(library: &Path, model: &Path, body: &Path) -> Result<Server> {
+    let arguments = [library, model, body].map(|path| path.display().to_string());
+    Server::start("bench-plain", &arguments.each_ref().map(String::as_str))
 }
 
 /// Runs a model alone, on every core.
