@@ -56,8 +56,17 @@ fn whole(graph: Graph) -> Result<ModelSpec, LoadError> {
 
 /// A session of one of the shipped ranker's files, with the engine's own memory arena or without.
 pub fn open(library: &OrtLibrary, file: &str, arena: bool) -> OrtEngine {
+    open_file(
+        library,
+        workspace().join("models/ml100k_din").join(file),
+        arena,
+    )
+}
+
+/// A session of any file.
+pub fn open_file(library: &OrtLibrary, path: PathBuf, arena: bool) -> OrtEngine {
     let settings = OrtSettings {
-        path: workspace().join("models/ml100k_din").join(file),
+        path,
         optimization: OptimizationLevel::All,
         arena,
     };
