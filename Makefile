@@ -5,6 +5,8 @@
 CARGO ?= cargo
 # Options for `make serve`, e.g. ARGS="--http 127.0.0.1:9000".
 ARGS ?=
+# ONNX Runtime sends usage data to its maker unless this is set; Python loads it as well.
+export ORT_DISABLE_TELEMETRY := 1
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 XTASK := $(TARGET)/release/xtask

@@ -7,10 +7,12 @@ use common::SystemClock;
 use gateway::{
     boot::{self, Exit, Finding},
     cli::{Cli, Command, Import, Options},
+    disable_telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
+    disable_telemetry();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return explain(&usage),

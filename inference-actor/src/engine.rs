@@ -6,9 +6,11 @@ mod memory;
 mod ort;
 mod output;
 mod strings;
+mod telemetry;
 
 pub use self::{
     fake::{FakeEngine, FakeSettings, HangMode},
     library::{LibraryError, OrtLibrary},
     ort::{Declared, Graph, OptimizationLevel, OrtEngine, OrtSettings},
+    telemetry::disable_telemetry,
 };

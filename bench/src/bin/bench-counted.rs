@@ -17,6 +17,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> Result<()> {
+    gateway::disable_telemetry();
     bench::answer_counts(|| {
         let stats = ALLOCATOR.stats();
         (stats.allocations, stats.reallocations)

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use bench::outside::alone::{Files, measure};
 
 fn main() -> Result<()> {
+    gateway::disable_telemetry();
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [library, model, body, seconds] = arguments.as_slice() else {
         anyhow::bail!("usage: bench-outside LIBRARY MODEL BODY SECONDS");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bench::{outside::alone::Files, plain::serve};
 
 fn main() -> anyhow::Result<()> {
+    gateway::disable_telemetry();
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     match arguments.as_slice() {
         [] => serve(None),

@@ -7,6 +7,8 @@ use std::{
 
 use ort::environment::Environment;
 
+use super::telemetry;
+
 /// Why the library cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
@@ -18,6 +20,13 @@ pub enum LibraryError {
         /// The loader's words.
         reason: String,
     },
+    /// The process did not switch the library's telemetry off before it asked for the library.
+    #[error(
+        "ONNX Runtime would send usage data to its maker: set the environment variable {}=1, or \
+         call disable_telemetry() first in main",
+        telemetry::VARIABLE
+    )]
+    TelemetryEnabled,
     /// Another one is loaded already, and a process can hold one.
     #[error("{wanted}: this process already runs with {loaded}")]
     AnotherLoaded {
@@ -44,6 +53,9 @@ impl OrtLibrary {
             path: path.to_owned(),
             reason,
         };
+        if !telemetry::is_disabled() {
+            return Err(LibraryError::TelemetryEnabled);
+        }
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(library) = loaded.as_ref() {
             return if library.path == path {
