@@ -15,7 +15,7 @@ use crate::{
 
 /// Of one request.
 #[derive(Debug, Clone, Serialize)]
-pub struct PerRequest {
+pub(crate) struct PerRequest {
     /// Which kind.
     pub what: String,
     /// Blocks asked for.
@@ -26,14 +26,14 @@ pub struct PerRequest {
 
 /// Of every kind.
 #[derive(Debug, Serialize)]
-pub struct Allocations {
+pub(crate) struct Allocations {
     /// The plain server, then the gateway's kinds of request.
     pub rows: Vec<PerRequest>,
 }
 
 impl Allocations {
     /// Counts in both servers, each driven by a generator in another process.
-    pub fn measure(cli: &Cli) -> Result<Self> {
+    pub(crate) fn measure(cli: &Cli) -> Result<Self> {
         let bodies = Bodies::of(&cli.models)?;
         let recommend = Request::recommend(100);
         let mut plain = Server::start("bench-counted", &["plain"])?;
@@ -55,7 +55,7 @@ impl Allocations {
     }
 
     /// The recommend request against the plain one.
-    pub fn bar(&self) -> Bar {
+    pub(crate) fn bar(&self) -> Bar {
         let of = |index: usize| {
             let row: &PerRequest = self.rows.get(index)?;
             Some(row.allocations + row.reallocations)

@@ -127,7 +127,7 @@ impl fmt::Display for Bar {
 }
 
 /// With as many digits as anybody can use.
-pub fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),

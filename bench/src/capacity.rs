@@ -14,7 +14,7 @@ use crate::{
 
 /// What the search found.
 #[derive(Debug, Serialize)]
-pub struct Capacity {
+pub(crate) struct Capacity {
     /// The highest rate that was confirmed; none where none was.
     pub rate_per_s: Option<f64>,
     /// Whether the generator, not the gateway, was the limit.
@@ -23,7 +23,7 @@ pub struct Capacity {
 
 impl Capacity {
     /// Searches, with the gateway's own defaults.
-    pub fn measure(cli: &Cli) -> Result<Self> {
+    pub(crate) fn measure(cli: &Cli) -> Result<Self> {
         let gateway = Server::gateway(&cli.models, "")?;
         let report = gateway.folder.path().join("search.json");
         let effort: &[&str] = if cli.quick {
@@ -66,7 +66,7 @@ impl Capacity {
     }
 
     /// Its bar. A rate that only the generator limits is one the gateway can do.
-    pub fn bar(&self) -> Bar {
+    pub(crate) fn bar(&self) -> Bar {
         let what = "highest Poisson rate with P99 ≤ 11 ms, recommend, 100 candidates";
         Bar::new(what, self.rate_per_s, "/s", Side::AtLeast, 2040.0).aiming_at(4000.0)
     }

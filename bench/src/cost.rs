@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Figures of one run of one case.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Processor time of the whole process for each request.
     pub cpu_us: f64,
     /// Of it inside `session.run`.
@@ -31,12 +31,12 @@ pub struct Cost {
 impl Cost {
     /// What the gateway adds.
     #[must_use]
-    pub fn overhead_us(&self) -> f64 {
+    pub(crate) fn overhead_us(&self) -> f64 {
         self.cpu_us - self.floor_us
     }
 
     /// Of a run against the gateway.
-    pub fn of(report: &Report) -> Result<Self> {
+    pub(crate) fn of(report: &Report) -> Result<Self> {
         let server = report.server.as_ref().context("no metrics were read")?;
         let of = Figures {
             grown: &server.delta,
@@ -64,7 +64,7 @@ impl Cost {
 }
 
 /// Of a run against a plain server, which counts nothing but processor time.
-pub fn plain(report: &Report) -> Result<PlainCost> {
+pub(crate) fn plain(report: &Report) -> Result<PlainCost> {
     let server = report.server.as_ref().context("no metrics were read")?;
     let sent = (report.counts.sent + report.counts.warmup) as f64;
     let of = |name| sum(&server.delta, name, "") / sent * 1e6;
@@ -76,7 +76,7 @@ pub fn plain(report: &Report) -> Result<PlainCost> {
 
 /// What a request costs a plain server.
 #[derive(Debug, Clone, Copy)]
-pub struct PlainCost {
+pub(crate) struct PlainCost {
     /// Processor time of the whole process.
     pub cpu_us: f64,
     /// Of it inside `session.run`, where it has a model.
@@ -104,7 +104,7 @@ impl Figures<'_> {
 }
 
 /// All series of a name, whatever their labels, that contain `label`.
-pub fn sum(series: &BTreeMap<String, f64>, name: &str, label: &str) -> f64 {
+pub(crate) fn sum(series: &BTreeMap<String, f64>, name: &str, label: &str) -> f64 {
     let of_name =
         |key: &str| key == name || key.strip_prefix(name).is_some_and(|l| l.starts_with('{'));
     let found = series

@@ -9,7 +9,7 @@ use crate::process::Server;
 
 /// Since the process started.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Blocks asked for.
     pub allocations: u64,
     /// Blocks asked to be larger or smaller.
@@ -43,7 +43,7 @@ pub fn answer_counts(counts: impl Fn() -> (usize, usize) + Send + 'static) -> Re
 }
 
 /// Asks such a process.
-pub fn ask(server: &mut Server) -> Result<Counts> {
+pub(crate) fn ask(server: &mut Server) -> Result<Counts> {
     writeln!(server.input()?)?;
     server.input()?.flush()?;
     let mut line = String::new();

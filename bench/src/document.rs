@@ -10,7 +10,7 @@ use crate::{
 
 /// What `--json` writes. A part that was not wanted is absent.
 #[derive(Debug, Serialize)]
-pub struct Document {
+pub(crate) struct Document {
     /// The commit, with `+` behind it where files have changed.
     pub commit: Option<String>,
     /// The machine, its load before and after.
@@ -43,7 +43,7 @@ pub struct Document {
 
 impl Document {
     /// Before anything was measured.
-    pub fn new(cli: &Cli) -> Self {
+    pub(crate) fn new(cli: &Cli) -> Self {
         Self {
             commit: commit(),
             machine: Machine::observe(),
@@ -63,7 +63,7 @@ impl Document {
     }
 
     /// Whether everything that was wanted was measured, and nothing missed its bar.
-    pub fn held(&self) -> bool {
+    pub(crate) fn held(&self) -> bool {
         self.failures.is_empty() && self.bars.iter().all(Bar::held)
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// Bounds that sixty-four callers of a slow model would meet are moved out of the way; whatever
 /// they cost a request is paid all the same.
-pub const ROOMY: &str = "[admission]\nqueue_delay = \"5s\"\nstanding_target = \"5s\"\n\
+pub(crate) const ROOMY: &str = "[admission]\nqueue_delay = \"5s\"\ncodel_target = \"5s\"\n\
                          [breaker]\nslo = \"700ms\"\n";
 
 /// The DeepFM floor at the speed that bars are meant for.
@@ -55,7 +55,7 @@ pub struct Row {
 
 /// Everything the comparison found.
 #[derive(Debug, Default, Serialize)]
-pub struct Floor {
+pub(crate) struct Floor {
     /// The cases.
     pub rows: Vec<Row>,
     /// `session.run` outside the gateway.
@@ -65,7 +65,7 @@ pub struct Floor {
 impl Floor {
     /// Runs every case once a round, and straight after it what is compared with it outside the
     /// gateway, so that all see the same weather.
-    pub fn measure(cli: &Cli) -> Result<Self> {
+    pub(crate) fn measure(cli: &Cli) -> Result<Self> {
         let bodies = Bodies::of(&cli.models)?;
         let cases = bodies.cases(cli.quick)?;
         let mut costs: Vec<Vec<Cost>> = cases.iter().map(|_| Vec::new()).collect();
@@ -104,7 +104,7 @@ impl Floor {
     }
 
     /// What a measured time is multiplied with to give that of the reference speed.
-    pub fn speed_factor(&self) -> Option<f64> {
+    pub(crate) fn speed_factor(&self) -> Option<f64> {
         let row = self.row("deepfm", Form::Binary, 100, 8)?;
         Some(REFERENCE_FLOOR_US / row.floor_us.median)
     }
@@ -116,7 +116,7 @@ impl Floor {
     }
 
     /// Its bars.
-    pub fn bars(&self) -> Vec<Bar> {
+    pub(crate) fn bars(&self) -> Vec<Bar> {
         let factor = self.speed_factor();
         let overheads = [
             (

@@ -44,14 +44,14 @@ impl Request {
 }
 
 /// A load that runs; ended when dropped.
-pub struct Load {
+pub(crate) struct Load {
     child: Child,
     report: std::path::PathBuf,
 }
 
 impl Load {
     /// Starts one; `arguments` say how fast and how long.
-    pub fn start(
+    pub(crate) fn start(
         server: &Server,
         name: &str,
         request: &Request,
@@ -73,7 +73,7 @@ impl Load {
     }
 
     /// Its report, once it has ended. A request that failed makes it worthless.
-    pub fn finish(mut self) -> Result<Report> {
+    pub(crate) fn finish(mut self) -> Result<Report> {
         self.child.wait()?;
         let Ok(text) = std::fs::read(&self.report) else {
             let errors = std::fs::read_to_string(self.report.with_extension("errors"));
@@ -103,7 +103,7 @@ impl Drop for Load {
 }
 
 /// A closed loop: so many callers, each of whom waits for the answer.
-pub fn closed(
+pub(crate) fn closed(
     server: &Server,
     name: &str,
     request: &Request,

@@ -12,7 +12,7 @@ use crate::{
 
 /// Between which comments of a page tables stand.
 #[derive(Debug, Clone, Copy)]
-pub enum Marks {
+pub(crate) enum Marks {
     /// Those of one run.
     OfBench,
     /// Those of several.
@@ -29,7 +29,7 @@ impl Marks {
 }
 
 /// A page with these tables between its marks; none where it has no marks.
-pub fn replaced(page: &str, marks: Marks, tables: &str) -> Option<String> {
+pub(crate) fn replaced(page: &str, marks: Marks, tables: &str) -> Option<String> {
     let (begin, end) = marks.pair();
     let (before, rest) = page.split_once(begin)?;
     let (_, after) = rest.split_once(end)?;
@@ -37,7 +37,7 @@ pub fn replaced(page: &str, marks: Marks, tables: &str) -> Option<String> {
 }
 
 /// What several runs say together.
-pub fn account(runs: &[Run], judged: &[Judged]) -> String {
+pub(crate) fn account(runs: &[Run], judged: &[Judged]) -> String {
     let commits: Vec<&str> = runs
         .iter()
         .map(|run| run.commit.as_deref().unwrap_or("unknown"))
@@ -71,7 +71,7 @@ fn maybe(value: Option<f64>) -> String {
 }
 
 /// All tables.
-pub fn tables(document: &Document) -> String {
+pub(crate) fn tables(document: &Document) -> String {
     let mut out = heading(document);
     bars(&mut out, &document.bars);
     if let Some(floor) = &document.floor {

@@ -25,7 +25,7 @@ const LOST: &str = "kind=\"internal_fragmentation\"";
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// How long the shapes were mixed.
     pub seconds: f64,
     /// Resident memory after a tenth of it.
@@ -38,7 +38,7 @@ pub struct Memory {
 
 impl Memory {
     /// Two runs of the same mixture, one after the other.
-    pub fn measure(cli: &Cli) -> Result<Self> {
+    pub(crate) fn measure(cli: &Cli) -> Result<Self> {
         let gateway = Server::gateway(&cli.models, ROOMY)?;
         let requests = mixture(&Bodies::of(&cli.models)?)?;
         let time = cli.memory_time();
@@ -55,7 +55,7 @@ impl Memory {
     }
 
     /// Its bars.
-    pub fn bars(&self) -> Vec<Bar> {
+    pub(crate) fn bars(&self) -> Vec<Bar> {
         let minutes = self.seconds / 60.0;
         let what = format!(
             "resident memory after {minutes:.1} min of mixed shapes ÷ after {:.1} min",

@@ -30,7 +30,7 @@ const COMPARED: [(&str, Form, usize); 5] = [
 ];
 const ROWS: usize = 100;
 /// How far apart the two may lie.
-const MOST_APART_PERCENT: f64 = 5.0;
+const MAX_APART_PERCENT: f64 = 5.0;
 
 /// What `bench-outside` prints.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -168,7 +168,7 @@ impl Outside {
             Some(apart_percent.median.abs()),
             "%",
             Side::AtMost,
-            MOST_APART_PERCENT,
+            MAX_APART_PERCENT,
         )
     }
 }

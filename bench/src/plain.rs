@@ -17,7 +17,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use crate::outside::alone::{Engine, Files};
 
 /// Largest body; the bench's are far smaller.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// What all threads share.
 struct Plain {
@@ -48,7 +48,7 @@ pub fn serve(model: Option<Files>) -> Result<()> {
         let echo = move || {
             App::new()
                 .app_data(own.clone())
-                .app_data(web::PayloadConfig::new(MOST_BYTES))
+                .app_data(web::PayloadConfig::new(MAX_BYTES))
                 .default_service(web::post().to(echo))
         };
         let workers = std::thread::available_parallelism()?.get();

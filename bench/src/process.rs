@@ -119,7 +119,7 @@ impl Drop for Server {
 }
 
 /// A release binary, which lies beside this one.
-pub fn beside(program: &str) -> Result<PathBuf> {
+pub(crate) fn beside(program: &str) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(program);
     if path.is_file() {
         Ok(path)

@@ -9,7 +9,7 @@ use crate::{bars::Bar, spread::Spread};
 
 /// What an account needs of one run: a part of what `--json` writes.
 #[derive(Debug, Deserialize)]
-pub struct Run {
+pub(crate) struct Run {
     /// The commit it measured.
     pub commit: Option<String>,
     bars: Vec<Bar>,
@@ -17,7 +17,7 @@ pub struct Run {
 
 /// One figure over all runs.
 #[derive(Debug)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// The medians, against the bar.
     pub bar: Bar,
     /// What each run measured; none where it did not.
@@ -25,14 +25,14 @@ pub struct Judged {
 }
 
 /// Reads what earlier runs have written.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Run>> {
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Run>> {
     let one = |path: &Path| -> Result<Run> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
     let named = |path: &PathBuf| one(path).with_context(|| path.display().to_string());
     paths.iter().map(named).collect()
 }
 
 /// Every figure that any of the runs has, in their order.
-pub fn judge(runs: &[Run]) -> Vec<Judged> {
+pub(crate) fn judge(runs: &[Run]) -> Vec<Judged> {
     let mut names: Vec<&str> = Vec::new();
     for bar in runs.iter().flat_map(|run| &run.bars) {
         if !names.contains(&bar.what.as_str()) {

@@ -27,7 +27,7 @@ const KINDS: [(&str, Form); 3] = [
 
 /// One kind of small request.
 #[derive(Debug, Serialize)]
-pub struct Small {
+pub(crate) struct Small {
     /// The model.
     pub model: &'static str,
     /// The form.
@@ -50,7 +50,7 @@ pub struct Small {
 
 impl Small {
     /// Measures every kind, interleaved.
-    pub fn measure(cli: &Cli) -> Result<Vec<Self>> {
+    pub(crate) fn measure(cli: &Cli) -> Result<Vec<Self>> {
         let bodies = Bodies::of(&cli.models)?;
         let (gateway, echo) = (
             Server::gateway(&cli.models, ROOMY)?,
@@ -99,7 +99,7 @@ impl Small {
     }
 
     /// Its bars.
-    pub fn bars(&self) -> [Bar; 2] {
+    pub(crate) fn bars(&self) -> [Bar; 2] {
         [
             self.bar("(run alone + plain POST)", &self.ratio),
             self.bar("that of a plain server that runs it", &self.ratio_to_served),

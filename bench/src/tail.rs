@@ -15,7 +15,7 @@ use crate::{
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub struct Tail {
+pub(crate) struct Tail {
     /// The highest rate that holds P99 within 11 ms.
     pub peak_per_s: f64,
     /// Median latency from the scheduled time, at half of it.
@@ -28,7 +28,7 @@ pub struct Tail {
 
 impl Tail {
     /// At half of this peak.
-    pub fn measure(cli: &Cli, peak_per_s: f64) -> Result<Option<Self>> {
+    pub(crate) fn measure(cli: &Cli, peak_per_s: f64) -> Result<Option<Self>> {
         let gateway = Server::gateway(&cli.models, "")?;
         let request = Request::recommend(100);
         let half = format!("{:.0}", peak_per_s / 2.0);
@@ -66,7 +66,7 @@ impl Tail {
     }
 
     /// Its bar.
-    pub fn bar(tail: Option<&Self>) -> Bar {
+    pub(crate) fn bar(tail: Option<&Self>) -> Bar {
         let what = "P99 ÷ P50, open loop at half of the peak, recommend, 100 candidates";
         Bar::new(
             what,

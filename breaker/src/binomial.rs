@@ -4,7 +4,7 @@
 //! chance allows at the rate that is tolerated?
 
 /// `P(X ≥ k)` for `X ~ Binomial(n, p)`.
-pub fn tail(n: u64, p: f64, k: u64) -> f64 {
+pub(crate) fn tail(n: u64, p: f64, k: u64) -> f64 {
     if k == 0 || p >= 1.0 {
         return if k <= n { 1.0 } else { 0.0 };
     }
@@ -20,7 +20,7 @@ pub fn tail(n: u64, p: f64, k: u64) -> f64 {
 }
 
 /// The smallest count `k` with `P(X ≥ k) ≤ alpha`; more than `n` where no count is that rare.
-pub fn critical_count(n: u64, p: f64, alpha: f64) -> u64 {
+pub(crate) fn critical_count(n: u64, p: f64, alpha: f64) -> u64 {
     let mut k = (n as f64 * p).ceil() as u64;
     let mut upper = tail(n, p, k);
     while upper > alpha && k <= n {
@@ -31,7 +31,7 @@ pub fn critical_count(n: u64, p: f64, alpha: f64) -> u64 {
 }
 
 /// Whether `hits` of `n` prove, at confidence `1 - alpha`, a share above `p`.
-pub fn exceeds(n: u64, hits: u64, p: f64, alpha: f64) -> bool {
+pub(crate) fn exceeds(n: u64, hits: u64, p: f64, alpha: f64) -> bool {
     hits > 0 && tail(n, p, hits) <= alpha
 }
 

@@ -12,14 +12,14 @@ const SUB_BITS: u32 = SUB_BUCKETS.trailing_zeros();
 
 /// The range of latencies told apart. Owned by a key; every sketch of the key shares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scale {
+pub(crate) struct Scale {
     base: usize,
     len: usize,
 }
 
 impl Scale {
     /// Resolves latencies from `bottom` to `top` and clamps what lies outside.
-    pub fn new(bottom: Duration, top: Duration) -> Self {
+    pub(crate) fn new(bottom: Duration, top: Duration) -> Self {
         let base = global_index(as_micros(bottom));
         let last = global_index(as_micros(top.max(bottom)));
         Self {
@@ -70,7 +70,7 @@ fn global_index(us: u64) -> usize {
 
 /// Counts of latencies on one [`Scale`]. Allocates on its first record.
 #[derive(Debug, Clone)]
-pub struct Sketch {
+pub(crate) struct Sketch {
     scale: Scale,
     counts: Vec<u32>,
     total: u64,
@@ -78,7 +78,7 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    pub fn new(scale: Scale) -> Self {
+    pub(crate) fn new(scale: Scale) -> Self {
         Self {
             scale,
             counts: Vec::new(),
@@ -87,7 +87,7 @@ impl Sketch {
         }
     }
 
-    pub fn record(&mut self, latency: Duration) {
+    pub(crate) fn record(&mut self, latency: Duration) {
         if self.counts.is_empty() {
             self.counts = vec![0; self.scale.len];
         }
@@ -97,12 +97,12 @@ impl Sketch {
         self.total += 1;
     }
 
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
     /// Empties the sketch and keeps its memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if self.total > 0 {
             self.counts.fill(0);
             self.total = 0;
@@ -115,7 +115,7 @@ impl Sketch {
     }
 
     /// How many values lie above `value_us`; the bucket that holds it counts in proportion.
-    pub fn count_above(&self, value_us: f64) -> f64 {
+    pub(crate) fn count_above(&self, value_us: f64) -> f64 {
         if self.total == 0 {
             return 0.0;
         }
@@ -127,7 +127,7 @@ impl Sketch {
 
 /// The `rank`-th largest value (1 = the largest) of several sketches taken together, in
 /// microseconds. Walks from the top, so a high quantile costs only the buckets of the tail.
-pub fn nth_largest_us<'a>(
+pub(crate) fn nth_largest_us<'a>(
     sketches: impl Iterator<Item = &'a Sketch> + Clone,
     rank: u64,
 ) -> Option<f64> {

@@ -35,7 +35,7 @@ pub const MAILBOX_DEPTH: &str = "fusebox_mailbox_depth";
 /// Restarts of an actor, by actor and cause. Counter.
 pub const ACTOR_RESTARTS: &str = "fusebox_actor_restarts_total";
 /// Requests asked of a second actor because the first could not finish. Counter.
-pub const ASKED_ELSEWHERE: &str = "fusebox_asked_elsewhere_total";
+pub const RETRIES: &str = "fusebox_actor_retries_total";
 /// Entries dropped before their run, by reason. Counter.
 pub const DROPPED: &str = "fusebox_dropped_before_run_total";
 /// Answers given without the model, by reason. Counter.

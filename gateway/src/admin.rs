@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What the admin paths read.
-pub struct State {
+pub(crate) struct State {
     /// What all fronts share.
     pub shared: Arc<Shared>,
     /// The front of every worker thread.
@@ -30,7 +30,7 @@ pub struct State {
 }
 
 /// The paths of the admin port.
-pub fn configure(config: &mut web::ServiceConfig) {
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
     let get = |path: &str| web::resource(path).default_service(web::to(only_get));
     config.service(
         web::scope("")

@@ -5,18 +5,20 @@
 mod body;
 mod budget;
 mod concurrency;
+mod controller;
 mod criticality;
 mod deadline;
-mod gatekeeper;
 mod predict;
 mod unread;
 
-pub use body::{BodyLimits, read_body, require_json};
+pub(crate) use body::{BodyLimits, read_body, require_json};
 #[cfg(test)]
 pub(crate) use budget::tests::body as budget_body;
-pub use budget::{Body, BodyBudget};
-pub use concurrency::LimiterSettings;
-pub use criticality::criticality;
-pub use deadline::deadline;
-pub use gatekeeper::{Applicant, Gatekeeper, LaneSnapshot, OUTCOME_WAIT};
-pub use unread::holding;
+pub(crate) use budget::{Body, BodyBudget};
+pub(crate) use concurrency::LimiterSettings;
+pub(crate) use controller::{
+    AdmissionController, AdmissionRequest, ModelAdmissionSnapshot, OUTCOME_WAIT,
+};
+pub(crate) use criticality::criticality;
+pub(crate) use deadline::deadline;
+pub(crate) use unread::holding;

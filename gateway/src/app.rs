@@ -21,11 +21,11 @@ use crate::{
     data_port::{DataPort, Hooks},
     front::{Front, FrontActor, Shared},
     protocols::{oip, rest},
-    recommend::Desk,
+    recommend::Recommender,
 };
 
 /// A worker thread that has started.
-pub struct Worker {
+pub(crate) struct Worker {
     /// Its number.
     pub host: HostId,
     /// Starts actors on it.
@@ -38,7 +38,7 @@ pub struct Worker {
 
 /// How many worker threads the configuration asks for.
 #[must_use]
-pub fn worker_count(settings: &common::config::Settings) -> usize {
+pub(crate) fn worker_count(settings: &common::config::Settings) -> usize {
     match settings.http.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         given => given,
@@ -46,7 +46,7 @@ pub fn worker_count(settings: &common::config::Settings) -> usize {
 }
 
 /// The data port. Every worker thread announces itself through `started` when it comes up.
-pub fn data_server(
+pub(crate) fn data_server(
     shared: Arc<Shared>,
     listener: TcpListener,
     started: mpsc::Sender<Worker>,
@@ -77,7 +77,7 @@ pub fn data_server(
         }
         let phase = Arc::clone(&shared.phase);
         App::new()
-            .app_data(Data::new(Desk::new(Rc::clone(&front))))
+            .app_data(Data::new(Recommender::new(Rc::clone(&front))))
             .app_data(Data::new(front))
             // Fixed paths first: a path with a model's name in it costs a pattern to match.
             .configure(rest::configure)
@@ -99,7 +99,7 @@ pub fn data_server(
 }
 
 /// The admin port: one thread of its own, so that a busy data port cannot hide what is going on.
-pub fn admin_server(state: Arc<admin::State>, listener: TcpListener) -> io::Result<Server> {
+pub(crate) fn admin_server(state: Arc<admin::State>, listener: TcpListener) -> io::Result<Server> {
     let factory = move || {
         App::new()
             .app_data(Data::from(Arc::clone(&state)))

@@ -25,7 +25,7 @@ use crate::phase::{Phase, Stage};
 /// One worker thread's counts. Relaxed throughout: a drain looks again and again until they hold
 /// still, and no other memory hangs on them.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     open: AtomicUsize,
     fresh: AtomicUsize,
     in_flight: AtomicUsize,
@@ -34,13 +34,13 @@ pub struct Ledger {
 impl Ledger {
     /// Connections that have said something and are open.
     #[must_use]
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
     /// Whether some request is unanswered, or some connection has not had its first answer.
     #[must_use]
-    pub fn owes_answers(&self) -> bool {
+    pub(crate) fn owes_answers(&self) -> bool {
         self.fresh.load(Ordering::Relaxed) > 0 || self.in_flight.load(Ordering::Relaxed) > 0
     }
 }
@@ -52,7 +52,7 @@ thread_local! {
 
 /// Gives this worker thread its ledger.
 #[must_use]
-pub fn keep_ledger() -> Arc<Ledger> {
+pub(crate) fn keep_ledger() -> Arc<Ledger> {
     let ledger = Arc::new(Ledger::default());
     OF_THIS_THREAD.with(|here| *here.borrow_mut() = Some(Arc::clone(&ledger)));
     ledger
@@ -80,7 +80,7 @@ impl Drop for Connection {
 }
 
 /// The hook for new connections.
-pub fn opened(_: &dyn Any, data: &mut Extensions) {
+pub(crate) fn opened(_: &dyn Any, data: &mut Extensions) {
     let Some(ledger) = OF_THIS_THREAD.with(|here| here.borrow().clone()) else {
         return;
     };
@@ -99,7 +99,7 @@ impl Drop for InFlight {
 }
 
 /// Wraps one request.
-pub fn track<S, B>(
+pub(crate) fn track<S, B>(
     ledger: &Arc<Ledger>,
     phase: &Arc<Phase>,
     request: ServiceRequest,

@@ -13,7 +13,7 @@ use crate::features::StoreError;
 /// Why a request is not answered with a result.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Which error of the closed list.
     pub code: ErrorCode,
     /// What to tell the caller, and how to mend it.
@@ -28,7 +28,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with its message.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -39,7 +39,7 @@ impl Failure {
     }
 
     /// The caller's mistake.
-    pub fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Invalid, message)
     }
 }

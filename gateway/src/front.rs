@@ -18,7 +18,9 @@ use inference_actor::arena::{self, Arenas};
 use pool::{HostId, Pool};
 
 use crate::{
-    admission::{BodyBudget, Gatekeeper, LaneSnapshot, LimiterSettings, OUTCOME_WAIT},
+    admission::{
+        AdmissionController, BodyBudget, LimiterSettings, ModelAdmissionSnapshot, OUTCOME_WAIT,
+    },
     failure::Failure,
     features::FeatureStore,
     metrics::Metrics,
@@ -26,7 +28,7 @@ use crate::{
 };
 
 /// What all fronts of a process share.
-pub struct Shared {
+pub(crate) struct Shared {
     /// The configuration in force.
     pub settings: Settings,
     /// Tensor memory.
@@ -52,20 +54,20 @@ pub struct Shared {
 }
 
 /// One worker thread's state.
-pub struct Front {
+pub(crate) struct Front {
     shared: Arc<Shared>,
     host: HostId,
     sequence: Cell<u64>,
     in_flight: Cell<usize>,
     answered: Cell<u64>,
     failed: Cell<u64>,
-    gatekeeper: Gatekeeper,
+    admission: AdmissionController,
 }
 
 impl Front {
     /// The front of the thread that hosts `host`'s actors.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, host: HostId) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, host: HostId) -> Self {
         let settings = &shared.settings;
         let profile = KeyProfile {
             deadline: settings.limits.deadline.0,
@@ -74,11 +76,11 @@ impl Front {
         };
         let limiter = LimiterSettings {
             target: settings.admission.queue_delay.0,
-            window: settings.admission.queue_delay_window.0,
+            window: settings.admission.concurrency_update_interval.0,
             most: settings.models.queue,
         };
         Self {
-            gatekeeper: Gatekeeper::new(Arc::clone(&shared.directory), profile, limiter),
+            admission: AdmissionController::new(Arc::clone(&shared.directory), profile, limiter),
             shared,
             host,
             sequence: Cell::new(0),
@@ -90,49 +92,49 @@ impl Front {
 
     /// Monotonic time.
     #[must_use]
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.shared.clock.now()
     }
 
     /// What all fronts share.
     #[must_use]
-    pub fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
 
     /// The pool.
     #[must_use]
-    pub fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Pool {
         &self.shared.pool
     }
 
     /// Users and items.
     #[must_use]
-    pub fn store(&self) -> &dyn FeatureStore {
+    pub(crate) fn store(&self) -> &dyn FeatureStore {
         &*self.shared.store
     }
 
     /// Decides who gets in on this thread.
     #[must_use]
-    pub fn gatekeeper(&self) -> &Gatekeeper {
-        &self.gatekeeper
+    pub(crate) fn admission(&self) -> &AdmissionController {
+        &self.admission
     }
 
     /// Sends the outcomes that are due to the breaker. One that is behind costs samples, never a
     /// request: they wait, within bounds, for the next try.
-    pub fn hand_over_outcomes(&self) {
-        let Some(outcomes) = self.gatekeeper.due_outcomes(self.now()) else {
+    pub(crate) fn hand_over_outcomes(&self) {
+        let Some(outcomes) = self.admission.due_outcomes(self.now()) else {
             return;
         };
         match self.shared.breaker.try_send(ObserveOutcomes(outcomes)) {
-            Err(SendError::Full(refused)) => self.gatekeeper.put_back(refused.0),
+            Err(SendError::Full(refused)) => self.admission.put_back(refused.0),
             Ok(()) | Err(SendError::Closed(_)) => {}
         }
     }
 
     /// The caller's id where it sent a usable one, else a new one.
     #[must_use]
-    pub fn request_id(&self, given: Option<&str>) -> RequestId {
+    pub(crate) fn request_id(&self, given: Option<&str>) -> RequestId {
         given.and_then(RequestId::from_caller).unwrap_or_else(|| {
             let sequence = self.sequence.get() + 1;
             self.sequence.set(sequence);
@@ -142,7 +144,7 @@ impl Front {
     }
 
     /// The scene of that name.
-    pub fn scene(&self, name: &str) -> Result<(&str, &Scene), Failure> {
+    pub(crate) fn scene(&self, name: &str) -> Result<(&str, &Scene), Failure> {
         let scenes = &self.shared.settings.scenes;
         let found = scenes
             .get_key_value(name)
@@ -162,13 +164,13 @@ impl Front {
 
     /// Counts a request that began; the guard counts its end however it ends.
     #[must_use]
-    pub fn begin(&self) -> InFlight<'_> {
+    pub(crate) fn begin(&self) -> InFlight<'_> {
         self.in_flight.set(self.in_flight.get() + 1);
         InFlight(self)
     }
 
     /// Counts how a request was answered.
-    pub fn count(&self, failure: Option<ErrorCode>) {
+    pub(crate) fn count(&self, failure: Option<ErrorCode>) {
         let counter = if failure.is_some() {
             &self.failed
         } else {
@@ -179,7 +181,7 @@ impl Front {
 }
 
 /// A request in flight.
-pub struct InFlight<'f>(&'f Front);
+pub(crate) struct InFlight<'f>(&'f Front);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
@@ -190,11 +192,11 @@ impl Drop for InFlight<'_> {
 /// What a front is doing.
 #[derive(Message)]
 #[rtype(result = "FrontSnapshot")]
-pub struct ObserveFront;
+pub(crate) struct ObserveFront;
 
 /// A front's counts.
 #[derive(Debug, Clone, serde::Serialize, MessageResponse)]
-pub struct FrontSnapshot {
+pub(crate) struct FrontSnapshot {
     /// `front-N`, N being its worker thread.
     pub id: String,
     /// Requests being handled.
@@ -204,11 +206,11 @@ pub struct FrontSnapshot {
     /// Requests answered with an error.
     pub failed: u64,
     /// What it lets in, by model and scene.
-    pub admission: Vec<LaneSnapshot>,
+    pub admission: Vec<ModelAdmissionSnapshot>,
 }
 
 /// The mailbox of a front.
-pub struct FrontActor(pub Rc<Front>);
+pub(crate) struct FrontActor(pub Rc<Front>);
 
 impl Actor for FrontActor {
     type Context = Context<Self>;
@@ -230,7 +232,7 @@ impl Handler<ObserveFront> for FrontActor {
             in_flight: front.in_flight.get(),
             answered: front.answered.get(),
             failed: front.failed.get(),
-            admission: front.gatekeeper.snapshot(),
+            admission: front.admission.snapshot(),
         }
     }
 }

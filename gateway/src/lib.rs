@@ -26,4 +26,5 @@ mod secret;
 mod settings;
 mod timing;
 
+pub use inference_actor::disable_telemetry;
 pub use logging::install as install_logging;

@@ -15,7 +15,7 @@ const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// Where things may be.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub(crate) struct Places {
     workspace: Option<PathBuf>,
     beside: PathBuf,
 }
@@ -23,7 +23,7 @@ pub struct Places {
 impl Places {
     /// The places of this process's binary.
     #[must_use]
-    pub fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let binary = env::current_exe()
             .and_then(std::fs::canonicalize)
             .unwrap_or_default();
@@ -38,7 +38,7 @@ impl Places {
     }
 
     /// ONNX Runtime's library: the variable, the configuration, the workspace's, beside the binary.
-    pub fn library(&self, configured: &Path) -> Result<PathBuf, Exit> {
+    pub(crate) fn library(&self, configured: &Path) -> Result<PathBuf, Exit> {
         if let Some(given) = env::var_os(LIBRARY_VARIABLE).filter(|v| !v.is_empty()) {
             return named(PathBuf::from(given), LIBRARY_VARIABLE);
         }
@@ -67,13 +67,13 @@ impl Places {
 
     /// The model repository.
     #[must_use]
-    pub fn repository(&self, configured: &Path) -> PathBuf {
+    pub(crate) fn repository(&self, configured: &Path) -> PathBuf {
         self.choose(configured, "models", "models")
     }
 
     /// The cache of weights.
     #[must_use]
-    pub fn weight_cache(&self, configured: &Path) -> PathBuf {
+    pub(crate) fn weight_cache(&self, configured: &Path) -> PathBuf {
         if !configured.as_os_str().is_empty() {
             return configured.to_owned();
         }
@@ -85,7 +85,7 @@ impl Places {
 
     /// The feature store.
     #[must_use]
-    pub fn store(&self, configured: &Path) -> PathBuf {
+    pub(crate) fn store(&self, configured: &Path) -> PathBuf {
         self.choose(configured, ".cache/features/ml100k.redb", "features.redb")
     }
 

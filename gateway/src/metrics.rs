@@ -14,7 +14,7 @@ use self::process::ProcessFigures;
 
 /// Which protocol a request came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// JSON over HTTP.
     Rest,
     /// Open Inference Protocol over HTTP.
@@ -39,7 +39,7 @@ struct PerProtocol {
 }
 
 /// Every metric of the process.
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     protocols: Vec<PerProtocol>,
     parse: Histogram,
@@ -51,7 +51,7 @@ pub struct Metrics {
     batch_rows: Histogram,
     ready: IntGauge,
     degraded: IntCounterVec,
-    asked_elsewhere: IntCounter,
+    retried_on_other_actor: IntCounter,
     silent_connections: IntCounter,
     /// Breakers' changes of state.
     transitions: IntCounterVec,
@@ -85,7 +85,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Fresh metrics in a registry of their own.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let seconds = |name: &str, help: &str| -> Result<Histogram, prometheus::Error> {
             let opts =
@@ -127,8 +127,8 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         let help = "Requests asked of a second actor because the first could not finish.";
-        let asked_elsewhere = IntCounter::new(names::ASKED_ELSEWHERE, help)?;
-        registry.register(Box::new(asked_elsewhere.clone()))?;
+        let retried_on_other_actor = IntCounter::new(names::RETRIES, help)?;
+        registry.register(Box::new(retried_on_other_actor.clone()))?;
         let help = "Connections closed because they said nothing in their time.";
         let silent_connections = IntCounter::new(names::SILENT_CONNECTIONS, help)?;
         registry.register(Box::new(silent_connections.clone()))?;
@@ -214,7 +214,7 @@ impl Metrics {
                 actor,
             )?,
             batch_rows,
-            asked_elsewhere,
+            retried_on_other_actor,
             silent_connections,
             breaker_restarts,
             body_bytes,
@@ -224,7 +224,7 @@ impl Metrics {
     }
 
     /// One request was answered: with a result, or with an error.
-    pub fn answered(&self, protocol: Protocol, failure: Option<ErrorCode>, seconds: f64) {
+    pub(crate) fn answered(&self, protocol: Protocol, failure: Option<ErrorCode>, seconds: f64) {
         let of = &self.protocols[protocol as usize];
         match failure {
             None => of.ok.inc(),
@@ -234,12 +234,12 @@ impl Metrics {
     }
 
     /// A request was refused before it reached any work, so its latency says nothing.
-    pub fn refused(&self, protocol: Protocol, code: ErrorCode) {
+    pub(crate) fn refused(&self, protocol: Protocol, code: ErrorCode) {
         self.protocols[protocol as usize].failed[code as usize].inc();
     }
 
     /// Where the time of an answered request went.
-    pub fn phases(&self, times: &crate::timing::Times) {
+    pub(crate) fn phases(&self, times: &crate::timing::Times) {
         self.parse.observe(times.parse.as_secs_f64());
         self.features.observe(times.features.as_secs_f64());
         self.encode.observe(times.encode.as_secs_f64());
@@ -247,7 +247,7 @@ impl Metrics {
     }
 
     /// Where the time of an answered inference request went; it looks up no features.
-    pub fn inference(&self, times: &crate::timing::Times) {
+    pub(crate) fn inference(&self, times: &crate::timing::Times) {
         self.parse.observe(times.parse.as_secs_f64());
         self.encode.observe(times.encode.as_secs_f64());
         self.run(&times.run);
@@ -267,34 +267,34 @@ impl Metrics {
     }
 
     /// A fallback answered, for this reason.
-    pub fn degraded(&self, reason: ErrorCode) {
+    pub(crate) fn degraded(&self, reason: ErrorCode) {
         self.degraded.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// A breaker changed its state.
-    pub fn transition(&self, change: &breaker::KeyTransition) {
+    pub(crate) fn transition(&self, change: &breaker::KeyTransition) {
         let t = &change.transition;
         let labels = [&*change.key, t.from.name(), t.to.name(), t.reason.name()];
         self.transitions.with_label_values(&labels).inc();
     }
 
     /// A request was asked of a second actor.
-    pub fn asked_elsewhere(&self) {
-        self.asked_elsewhere.inc();
+    pub(crate) fn retried_on_other_actor(&self) {
+        self.retried_on_other_actor.inc();
     }
 
     /// A connection said nothing in its time.
-    pub fn closed_silent(&self) {
+    pub(crate) fn closed_silent(&self) {
         self.silent_connections.inc();
     }
 
     /// Tells scrapers whether the process is ready.
-    pub fn set_ready(&self, ready: bool) {
+    pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
     }
 
     /// Everything, in Prometheus' text format.
-    pub fn text(&self) -> Result<String, prometheus::Error> {
+    pub(crate) fn text(&self) -> Result<String, prometheus::Error> {
         prometheus::TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 /// A stage in the life of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Models are still being loaded and warmed.
     Starting,
     /// All that loads is warm.
@@ -20,12 +20,12 @@ pub enum Stage {
 
 /// The stage, shared.
 #[derive(Debug, Default)]
-pub struct Phase(AtomicU8);
+pub(crate) struct Phase(AtomicU8);
 
 impl Phase {
     /// The stage now.
     #[must_use]
-    pub fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> Stage {
         // Relaxed: the stage guards no other memory. What readiness promises (the routing table) is
         // published by its own atomic before the stage moves on.
         match self.0.load(Ordering::Relaxed) {
@@ -36,7 +36,7 @@ impl Phase {
     }
 
     /// Everything that loads is warm.
-    pub fn become_serving(&self) {
+    pub(crate) fn become_serving(&self) {
         // Fails where draining began before the start was over, and draining wins.
         let _ = self
             .0
@@ -44,12 +44,12 @@ impl Phase {
     }
 
     /// The process was told to stop.
-    pub fn become_draining(&self) {
+    pub(crate) fn become_draining(&self) {
         self.0.store(2, Ordering::Release);
     }
 
     /// Refuses work before everything is warm. A draining process still answers what reaches it.
-    pub fn admit(&self) -> Result<(), Failure> {
+    pub(crate) fn admit(&self) -> Result<(), Failure> {
         match self.stage() {
             Stage::Starting => Err(Failure::new(
                 ErrorCode::NotReady,

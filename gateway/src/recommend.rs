@@ -9,10 +9,10 @@
 mod answer;
 mod assemble;
 mod candidates;
-mod desk;
 mod fallback;
 mod plan;
 mod rank;
+mod recommender;
 mod request;
 
 use std::{sync::Arc, time::Duration};
@@ -26,14 +26,14 @@ use inference_actor::{ModelSpec, OutputRole, validate};
 use pool::{ModelRoute, ModelStatus};
 
 use self::{answer::AnswerParts, candidates::Selection, rank::Ranked};
-pub use self::{
-    desk::Desk,
-    request::{MOST_ID_BYTES, MOST_TOP_K, ParseLimits, Recommend},
+pub(crate) use self::{
+    recommender::Recommender,
+    request::{MAX_ID_BYTES, MAX_TOP_K, ParseLimits, Recommend},
 };
-use crate::{admission::Applicant, failure::Failure, front::Front, timing::Times};
+use crate::{admission::AdmissionRequest, failure::Failure, front::Front, timing::Times};
 
 /// A finished answer.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The JSON body.
     pub body: Vec<u8>,
     /// Where the time went.
@@ -44,7 +44,7 @@ pub struct Answer {
 
 /// What the protocol says of a request besides its body.
 #[derive(Debug, Clone, Copy)]
-pub struct Envelope<'a> {
+pub(crate) struct Envelope<'a> {
     /// Its id.
     pub id: &'a RequestId,
     /// When its answer is of no more use.
@@ -73,12 +73,12 @@ struct RankedList {
 }
 
 /// Answers one request.
-pub async fn recommend(
-    desk: &Desk,
+pub(crate) async fn recommend(
+    recommender: &Recommender,
     request: Recommend,
     envelope: Envelope<'_>,
 ) -> Result<Answer, Failure> {
-    let front = desk.front();
+    let front = recommender.front();
     if envelope.deadline.expired(front.now()) {
         return Err(Failure::new(
             ErrorCode::Deadline,
@@ -110,23 +110,27 @@ pub async fn recommend(
         parse: envelope.parse,
         ..Times::default()
     };
-    let list = match ask(desk, &mut job, &mut times).await {
+    let list = match ask(recommender, &mut job, &mut times).await {
         Ok(list) => list,
-        Err(failure) => degrade(desk, &mut job, failure)?,
+        Err(failure) => degrade(recommender, &mut job, failure)?,
     };
     Ok(write(front, &job, &list, times))
 }
 
 /// Ranks with the model, if it may be asked.
-async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<RankedList, Failure> {
-    let front = desk.front();
-    let plan = desk.plan(&job.spec)?;
+async fn ask(
+    recommender: &Recommender,
+    job: &mut Job<'_>,
+    times: &mut Times,
+) -> Result<RankedList, Failure> {
+    let front = recommender.front();
+    let plan = recommender.plan(&job.spec)?;
     let Envelope {
         deadline,
         criticality,
         ..
     } = job.envelope;
-    let who = Applicant {
+    let who = AdmissionRequest {
         model: &job.spec.name,
         version: job.spec.version,
         scene: job.scene_name,
@@ -135,7 +139,7 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
         configured_deadline: front.shared().settings.limits.deadline.0,
     };
     let started = front.now();
-    let pass = front.gatekeeper().admit(&who, started)?;
+    let permit = front.admission().admit(&who, started)?;
     let task = assemble::Task {
         scene_name: job.scene_name,
         scene: job.scene,
@@ -165,14 +169,14 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
     let (slots, unknown, scores) = match asked.await {
         Ok(ranked) => ranked,
         Err(failure) => {
-            pass.failed(&failure, front.now());
+            permit.failed(&failure, front.now());
             return Err(failure);
         }
     };
     let ended = front.now();
     // A request without candidates asked nothing and says nothing about the model.
     if !slots.is_empty() {
-        pass.answered(&times.run, ended);
+        permit.answered(&times.run, ended);
     }
     let scores = scores.as_ref().and_then(Tensor::elements::<f32>);
     let best = rank::top(
@@ -182,7 +186,8 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
         job.request.top_k,
     );
     if job.scene.fallback == Fallback::LastList {
-        desk.last_lists()
+        recommender
+            .last_lists()
             .keep(&job.request.user_id, job.scene_name, &best, ended);
     }
     times.encode = front.now() - ended;
@@ -194,8 +199,12 @@ async fn ask(desk: &Desk, job: &mut Job<'_>, times: &mut Times) -> Result<Ranked
 }
 
 /// Answers without the model where the scene allows it and we are the reason it was not asked.
-fn degrade(desk: &Desk, job: &mut Job<'_>, failure: Failure) -> Result<RankedList, Failure> {
-    let front = desk.front();
+fn degrade(
+    recommender: &Recommender,
+    job: &mut Job<'_>,
+    failure: Failure,
+) -> Result<RankedList, Failure> {
+    let front = recommender.front();
     let shed = matches!(failure.code, ErrorCode::Overloaded | ErrorCode::BreakerOpen);
     if !shed || job.scene.fallback == Fallback::None {
         return Err(failure);
@@ -203,7 +212,7 @@ fn degrade(desk: &Desk, job: &mut Job<'_>, failure: Failure) -> Result<RankedLis
     let degraded = Some(failure.code);
     let request = &job.request;
     if job.scene.fallback == Fallback::LastList && request.candidates.is_none() {
-        let lists = desk.last_lists();
+        let lists = recommender.last_lists();
         if let Some(best) = lists.find(&request.user_id, job.scene_name, request.top_k, front.now())
         {
             return Ok(RankedList {

@@ -14,14 +14,14 @@ use crate::failure::Failure;
 
 /// The header that carries a request's id, both ways. Made once: a name given as text is copied for
 /// every look.
-pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Seconds a caller should wait where nothing better is known. The jitter below spreads the herd.
 const DEFAULT_RETRY_SECONDS: u64 = 1;
 
 /// The HTTP status of every error.
 #[must_use]
-pub const fn status(code: ErrorCode) -> StatusCode {
+pub(crate) const fn status(code: ErrorCode) -> StatusCode {
     use ErrorCode as E;
     match code {
         E::Invalid | E::InputRejected => StatusCode::BAD_REQUEST,
@@ -48,26 +48,28 @@ pub const fn status(code: ErrorCode) -> StatusCode {
 /// What a caller is told of a failure.
 #[derive(Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct ErrorBody<'a> {
+pub(crate) struct ErrorBody<'a> {
     /// What went wrong, for people.
     error: &'a str,
     /// Which error of the closed list.
-    #[schemars(with = "String", extend("enum" = words(|code| code)))]
+    #[schemars(with = "String", extend("enum" = distinct_values(|code| code)))]
     code: ErrorCode,
-    #[schemars(with = "String", extend("enum" = words(ErrorCode::layer)))]
+    #[schemars(with = "String", extend("enum" = distinct_values(ErrorCode::layer)))]
     layer: common::Layer,
-    #[schemars(with = "String", extend("enum" = words(ErrorCode::recoverability)))]
+    #[schemars(with = "String", extend("enum" = distinct_values(ErrorCode::recoverability)))]
     recoverability: common::Recoverability,
-    #[schemars(with = "String", extend("enum" = words(ErrorCode::impact)))]
+    #[schemars(with = "String", extend("enum" = distinct_values(ErrorCode::impact)))]
     impact: common::Impact,
-    #[schemars(with = "String", extend("enum" = words(ErrorCode::source)))]
+    #[schemars(with = "String", extend("enum" = distinct_values(ErrorCode::source)))]
     source: common::Source,
     request_id: &'a str,
     retryable: bool,
 }
 
 /// The words that a property of the closed list takes, each once.
-pub fn words<T: Serialize>(property: impl Fn(ErrorCode) -> T) -> Vec<serde_json::Value> {
+pub(crate) fn distinct_values<T: Serialize>(
+    property: impl Fn(ErrorCode) -> T,
+) -> Vec<serde_json::Value> {
     let mut words = Vec::new();
     for code in ErrorCode::ALL {
         if let Ok(word) = serde_json::to_value(property(*code))
@@ -81,7 +83,7 @@ pub fn words<T: Serialize>(property: impl Fn(ErrorCode) -> T) -> Vec<serde_json:
 
 /// The answer to a request that failed.
 #[must_use]
-pub fn failed(failure: &Failure, request_id: &str) -> HttpResponse {
+pub(crate) fn failed(failure: &Failure, request_id: &str) -> HttpResponse {
     let code = failure.code;
     let mut response = builder(status(code), request_id);
     if let Some(seconds) = retry_after_seconds(failure) {
@@ -105,7 +107,7 @@ pub fn failed(failure: &Failure, request_id: &str) -> HttpResponse {
 
 /// The answer to a request that succeeded, with a JSON body written already.
 #[must_use]
-pub fn json(body: Vec<u8>, request_id: &str) -> HttpResponse {
+pub(crate) fn json(body: Vec<u8>, request_id: &str) -> HttpResponse {
     let mut response = builder(StatusCode::OK, request_id);
     let json = HeaderValue::from_static("application/json");
     response

@@ -3,7 +3,7 @@
 /// Compares in a time that does not depend on where the texts differ, so that a secret cannot be
 /// guessed byte by byte.
 #[must_use]
-pub fn equal(a: &str, b: &str) -> bool {
+pub(crate) fn equal(a: &str, b: &str) -> bool {
     let bits = |seen: u8, (a, b): (u8, u8)| std::hint::black_box(seen | (a ^ b));
     let differing = a.bytes().zip(b.bytes()).fold(0, bits);
     differing == 0 && a.len() == b.len()

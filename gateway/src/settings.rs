@@ -4,7 +4,7 @@ use breaker::BreakerSettings;
 use common::config::Settings;
 
 /// What is wrong with the breaker's section: key and message.
-pub fn problems(settings: &Settings) -> Vec<(String, String)> {
+pub(crate) fn problems(settings: &Settings) -> Vec<(String, String)> {
     match read(settings) {
         Err(problem) => vec![problem],
         Ok(breaker) => {
@@ -21,7 +21,7 @@ pub fn problems(settings: &Settings) -> Vec<(String, String)> {
 
 /// The breaker's settings, of a configuration that was checked.
 #[must_use]
-pub fn breaker(settings: &Settings) -> BreakerSettings {
+pub(crate) fn breaker(settings: &Settings) -> BreakerSettings {
     read(settings).unwrap_or_default()
 }
 

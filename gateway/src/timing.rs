@@ -6,7 +6,7 @@ use inference_actor::RunTimes;
 
 /// Where the time of one request went.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Times {
+pub(crate) struct Times {
     /// Reading and parsing the body.
     pub parse: Duration,
     /// Features, candidates and tensors.

@@ -74,7 +74,7 @@ fn call(rig: &Rig, tally: &Tally, number: u32) {
 )]
 fn round(number: usize) -> u64 {
     let model = drill("placement = \"colocated\"", "latency = \"2ms\"");
-    let config = "[http]\nworkers = 2\n[drain]\ndelay = \"300ms\"\ngrace = \"10s\"\n[admission]\nstanding_interval = \"10s\"\nstanding_target = \"5s\"\nqueue_delay = \"10s\"\n";
+    let config = "[http]\nworkers = 2\n[drain]\ndelay = \"300ms\"\ngrace = \"10s\"\n[admission]\ncodel_interval = \"10s\"\ncodel_target = \"5s\"\nqueue_delay = \"10s\"\n";
     let rig = Rig::start(&[("m", model)], config);
     let tally = Tally::default();
     let told = std::thread::scope(|scope| {

@@ -26,7 +26,7 @@ use crate::{
     gauge::Gauge,
     messages::{ActorId, Drained, Infer, InferFailure, InferReply, RunTimes, RunnerLost},
     runner::RunError,
-    session::{Session, Waiting, apart, part_fits},
+    session::{Session, Waiting, check_part_rows, split_outputs},
     stats::{ActorState, Stats},
     turn::Turn,
     warmup::WarmUp,
@@ -127,9 +127,9 @@ impl InferenceActor {
         }
         if !self.max_delay.is_zero() && !self.queue.fills_a_run() {
             let now = self.options.clock.now();
-            let patience = self.queue.patience(self.max_delay, now);
-            if !patience.is_zero() {
-                return self.flush_later(patience, ctx);
+            let delay = self.queue.remaining_batch_delay(self.max_delay, now);
+            if !delay.is_zero() {
+                return self.flush_later(delay, ctx);
             }
         }
         if let Flushing::Later(timer) = std::mem::replace(&mut self.flush, Flushing::Next) {
@@ -142,9 +142,9 @@ impl InferenceActor {
     }
 
     /// For a model whose manifest lets requests wait for company.
-    fn flush_later(&mut self, patience: Duration, ctx: &mut Context<Self>) {
+    fn flush_later(&mut self, delay: Duration, ctx: &mut Context<Self>) {
         if self.flush == Flushing::Idle {
-            let timer = ctx.run_later(patience, |actor, ctx| actor.handle(Flush, ctx));
+            let timer = ctx.run_later(delay, |actor, ctx| actor.handle(Flush, ctx));
             self.flush = Flushing::Later(timer);
         }
     }
@@ -183,7 +183,7 @@ impl InferenceActor {
         let Some(outputs) = self.outputs(ran.outputs, ran.run, rows, &mut batch, ctx) else {
             return;
         };
-        let answers = match apart(&spec, outputs, &batch) {
+        let answers = match split_outputs(&spec, outputs, &batch) {
             Ok(answers) => answers,
             Err(error) => return self.fail(batch, &error),
         };
@@ -240,7 +240,7 @@ impl InferenceActor {
         }
         waiting.times.batch += ran.gather;
         waiting.times.run += ran.run;
-        if let Err(error) = part_fits(&spec, &outputs, rows.len()) {
+        if let Err(error) = check_part_rows(&spec, &outputs, rows.len()) {
             return self.fail(smallvec![waiting], &error);
         }
         waiting.parts.push(outputs);
@@ -355,7 +355,7 @@ impl Handler<Infer> for InferenceActor {
         if let Err(waiting) = self.queue.push(waiting) {
             self.stats.refused += 1;
             let told = "too many requests wait for this model";
-            let failure = InferFailure::elsewhere(ErrorCode::Overloaded, told);
+            let failure = InferFailure::retryable_on_other_actor(ErrorCode::Overloaded, told);
             refuse_with(waiting.infer, failure);
         }
         self.schedule_flush(ctx);

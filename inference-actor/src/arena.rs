@@ -30,7 +30,7 @@ use std::{
 
 use serde::Serialize;
 
-pub(crate) use self::tensors::at_hand;
+pub(crate) use self::tensors::lease_or_alloc;
 pub use self::{
     budget::{Budget, Refused},
     class::{Classes, Device, Kind, RankClass, whole_lines},
@@ -47,7 +47,7 @@ use self::{figures::Figures, local::Local, slabs::Slabs};
 pub const TICK_EVERY: Duration = Duration::from_secs(1);
 
 /// Spare arenas kept for threads that come and go.
-const MOST_SPARE: usize = 4;
+const MAX_SPARE: usize = 4;
 
 /// All arenas of a process.
 pub struct Arenas {
@@ -165,7 +165,7 @@ impl Arenas {
         let mut kept = 0;
         spare.retain(|local| {
             kept += 1;
-            kept <= MOST_SPARE || local.slabs.has_leases()
+            kept <= MAX_SPARE || local.slabs.has_leases()
         });
         drop(spare);
         self.budget.review(self.total().leased_bytes);
@@ -214,8 +214,7 @@ impl Drop for Leave<'_> {
         let lent = local::swap(self.before.take());
         let mut spare = locked(&self.arenas.spare);
         // One whose leases are out stays in the count of what is held until they are back.
-        if let Some(lent) = lent.filter(|lent| spare.len() < MOST_SPARE || lent.slabs.has_leases())
-        {
+        if let Some(lent) = lent.filter(|lent| spare.len() < MAX_SPARE || lent.slabs.has_leases()) {
             spare.push(lent);
         }
     }

@@ -131,7 +131,7 @@ impl<T: Entry> BatchQueue<T> {
 
     /// How much longer those who wait may be let wait for company, if they may wait `most`: none
     /// where one has waited that long, or has a deadline within that time.
-    pub(crate) fn patience(&self, most: Duration, now: Instant) -> Duration {
+    pub(crate) fn remaining_batch_delay(&self, most: Duration, now: Instant) -> Duration {
         let waited = |slot: &Slot<T>| now.saturating_duration_since(slot.entry.waits_since());
         let longest = self.slots.iter().map(waited).max().unwrap_or_default();
         // The earliest deadline stands in front.

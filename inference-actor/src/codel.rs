@@ -18,7 +18,7 @@ pub struct CodelSettings {
 }
 
 /// How many targets an entry of each class may wait in a standing queue.
-const fn patience(class: Criticality) -> u32 {
+const fn sojourn_factor(class: Criticality) -> u32 {
     match class {
         Criticality::Sheddable => 1,
         Criticality::SheddablePlus => 2,
@@ -78,7 +78,7 @@ impl Codel {
 
     /// Whether an entry of `class` that has waited so long is shed from a standing queue.
     pub(crate) fn sheds(&self, class: Criticality, wait: Duration) -> bool {
-        wait > self.target() * patience(class)
+        wait > self.target() * sojourn_factor(class)
     }
 }
 

@@ -145,7 +145,7 @@ where
 {
     let total = batch.iter().map(|(_, rows)| rows.candidates).sum();
     let shape = Shape::from_dims([total]);
-    let mut memory = arena::at_hand(T::DTYPE, &shape, total * size_of::<T>());
+    let mut memory = arena::lease_or_alloc(T::DTYPE, &shape, total * size_of::<T>());
     let mut rest = memory.as_mut_slice::<T>();
     let mut base = 0;
     for (inputs, rows) in batch {
@@ -201,7 +201,7 @@ fn concat<'a>(views: impl Iterator<Item = TensorView<'a>> + Clone) -> Tensor {
                 })
             };
             let total = bytes().map(<[u8]>::len).sum();
-            let mut memory = arena::at_hand(first.dtype, &shape, total);
+            let mut memory = arena::lease_or_alloc(first.dtype, &shape, total);
             let mut at = 0;
             for part in bytes() {
                 memory.as_bytes_mut()[at..at + part.len()].copy_from_slice(part);

@@ -31,7 +31,7 @@ pub use actor::{InferenceActor, Options};
 pub use codel::CodelSettings;
 pub use engine::{
     Declared, FakeEngine, FakeSettings, Graph, HangMode, LibraryError, OptimizationLevel,
-    OrtEngine, OrtLibrary, OrtSettings,
+    OrtEngine, OrtLibrary, OrtSettings, disable_telemetry,
 };
 pub use gauge::{Gauge, Permit};
 pub use messages::{
@@ -44,4 +44,4 @@ pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows, Wa
 pub use stats::{ActorSnapshot, ActorState, LastPanic};
 pub use validate::{InputError, rows_of, validate};
 pub use warmup::{WarmUp, warm_up};
-pub use watchdog::{Hung, OnHung, Patience, Watch, Watchdog};
+pub use watchdog::{Hung, OnHung, Watch, Watchdog, WatchdogTimeouts};

@@ -115,7 +115,7 @@ pub struct InferFailure {
     /// What to tell the caller.
     pub message: String,
     /// Whether another actor of the model may answer: the engine did not finish, or never began.
-    pub elsewhere: bool,
+    pub retry_on_other_actor: bool,
     /// The run it failed in, if it got that far: one run that fails is one failure of the model,
     /// however many requests it carried.
     pub batch_id: Option<u64>,
@@ -129,7 +129,7 @@ impl InferFailure {
         Self {
             code,
             message: message.into(),
-            elsewhere: false,
+            retry_on_other_actor: false,
             batch_id: None,
             never_ran: false,
         }
@@ -137,9 +137,9 @@ impl InferFailure {
 
     /// This actor cannot answer, another may.
     #[must_use]
-    pub fn elsewhere(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub fn retryable_on_other_actor(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
-            elsewhere: true,
+            retry_on_other_actor: true,
             ..Self::new(code, message)
         }
     }

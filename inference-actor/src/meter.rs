@@ -57,7 +57,7 @@ impl Meter {
         let ran = run();
         self.last_measured = self.clock.thread_cpu().saturating_sub(before);
         self.counted += self.last_measured * std::mem::take(&mut self.unmeasured);
-        self.left = drawn(&mut self.lots);
+        self.left = next_sample_gap(&mut self.lots);
         ran
     }
 
@@ -67,7 +67,7 @@ impl Meter {
     }
 }
 
-fn drawn(lots: &mut Rng) -> u32 {
+fn next_sample_gap(lots: &mut Rng) -> u32 {
     lots.u32(1..2 * MEASURED_ONE_IN)
 }
 

@@ -138,7 +138,7 @@ impl Session {
 }
 
 /// The outputs of a run, cut into those of each entry of its batch.
-pub(crate) fn apart(
+pub(crate) fn split_outputs(
     spec: &ModelSpec,
     outputs: Vec<Tensor>,
     batch: &[Waiting],
@@ -151,7 +151,11 @@ pub(crate) fn apart(
 }
 
 /// Refuses the outputs of a part that cannot be joined with the others.
-pub(crate) fn part_fits(spec: &ModelSpec, outputs: &[Tensor], rows: usize) -> Result<(), RunError> {
+pub(crate) fn check_part_rows(
+    spec: &ModelSpec,
+    outputs: &[Tensor],
+    rows: usize,
+) -> Result<(), RunError> {
     let per_candidate = |role| matches!(role, OutputRole::Score | OutputRole::Candidate);
     let cut = spec
         .outputs

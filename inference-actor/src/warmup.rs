@@ -21,7 +21,7 @@ use crate::{
 const UNKNOWN_ROWS: usize = 100;
 
 /// Largest input made up: a graph may declare what no request could send.
-const MOST_INPUT_BYTES: usize = 256 << 20;
+const MAX_INPUT_BYTES: usize = 256 << 20;
 
 /// How a warm-up went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,7 +71,7 @@ fn typical(
     rows: Option<usize>,
     clock: &Arc<dyn Clock>,
 ) -> Result<(usize, Duration), String> {
-    let inputs = made_up(spec, rows)?;
+    let inputs = synthetic_inputs(spec, rows)?;
     let batched = |(input, tensor): (&InputSpec, &Option<Tensor>)| {
         let tensor = tensor.as_ref().filter(|_| input.role == Role::Candidate)?;
         Some(tensor.shape().rows())
@@ -106,7 +106,7 @@ fn typical(
 }
 
 /// Inputs of the smallest allowed values, at the size of a full run; none where the model has its own.
-fn made_up(spec: &ModelSpec, rows: Option<usize>) -> Result<Vec<Option<Tensor>>, String> {
+fn synthetic_inputs(spec: &ModelSpec, rows: Option<usize>) -> Result<Vec<Option<Tensor>>, String> {
     let made = |input: &InputSpec| match input.optional {
         true => Ok(None),
         false => one(input, rows).map(Some),
@@ -135,7 +135,7 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
     };
     // A byte string's own overhead is more than any number's width.
     let bytes = shape.bytes(input.dtype.width_bytes().unwrap_or(24));
-    if bytes.is_ok_and(|bytes| bytes > MOST_INPUT_BYTES) {
+    if bytes.is_ok_and(|bytes| bytes > MAX_INPUT_BYTES) {
         let name = &input.name;
         return Err(format!(
             "not warmed: input `{name}` of shape {shape} is too large to make up"

@@ -24,7 +24,7 @@ use crate::{gauge::Gauge, messages::ActorId, runner::Stopper};
 
 /// When the watchdog acts.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct WatchdogTimeouts {
     /// A run that has taken this long, and far longer than usual, stalls its actor.
     pub stall_after: Duration,
     /// How long a run may go on after it was told to end.
@@ -74,14 +74,14 @@ struct Running {
 }
 
 impl Running {
-    fn new(now: Instant, deadline: Instant, patience: Patience) -> Self {
+    fn new(now: Instant, deadline: Instant, timeouts: WatchdogTimeouts) -> Self {
         // A run is never cut in the moment it starts, however late it started.
         let deadline = deadline.max(now);
         Self {
             stage: Stage::InTime,
-            stall_at: (now + patience.stall_after).min(deadline),
+            stall_at: (now + timeouts.stall_after).min(deadline),
             deadline,
-            give_up_at: deadline + patience.hang_grace,
+            give_up_at: deadline + timeouts.hang_grace,
         }
     }
 
@@ -135,11 +135,11 @@ impl Watch {
     /// A run begins.
     pub(crate) fn begin(&self, now: Instant, deadline: Instant) {
         let (_, typical) = self.gauge.typical_run();
-        let patience = Patience {
-            stall_after: self.shared.patience.stall_after.max(typical * OVERDUE_RUNS),
-            ..self.shared.patience
+        let timeouts = WatchdogTimeouts {
+            stall_after: self.shared.timeouts.stall_after.max(typical * OVERDUE_RUNS),
+            ..self.shared.timeouts
         };
-        let run = Running::new(now, deadline, patience);
+        let run = Running::new(now, deadline, timeouts);
         self.lock().run = Some(run);
         self.shared.wake_by(run.stall_at);
     }
@@ -195,7 +195,7 @@ struct Registry {
 }
 
 struct Shared {
-    patience: Patience,
+    timeouts: WatchdogTimeouts,
     epoch: Instant,
     /// When the thread will look next, in nanoseconds since the epoch; `u64::MAX` for never.
     planned: AtomicU64,
@@ -235,12 +235,12 @@ pub struct Watchdog {
 impl Watchdog {
     /// Starts the thread.
     pub fn start(
-        patience: Patience,
+        timeouts: WatchdogTimeouts,
         clock: Arc<dyn Clock>,
         on_hung: OnHung,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            patience,
+            timeouts,
             epoch: clock.now(),
             planned: AtomicU64::new(u64::MAX),
             registry: Mutex::new(Registry {
@@ -324,7 +324,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const TIMEOUTS: WatchdogTimeouts = WatchdogTimeouts {
         stall_after: Duration::from_millis(100),
         hang_grace: Duration::from_secs(1),
     };
@@ -334,7 +334,7 @@ mod tests {
         let clock = ManualClock::new();
         let start = clock.now();
         let ms = |n| start + Duration::from_millis(n);
-        let mut run = Running::new(start, ms(800), PATIENCE);
+        let mut run = Running::new(start, ms(800), TIMEOUTS);
         assert_eq!((run.due_at(), run.step(ms(99))), (Some(ms(100)), None));
         assert_eq!(run.step(ms(100)), Some(Step::Stall));
         assert_eq!((run.due_at(), run.step(ms(799))), (Some(ms(800)), None));
@@ -351,15 +351,15 @@ mod tests {
             let clock = ManualClock::new();
             let start = clock.now();
             let deadline = start + Duration::from_millis(limit_ms);
-            let mut run = Running::new(start, deadline, PATIENCE);
+            let mut run = Running::new(start, deadline, TIMEOUTS);
             let mut seen = Vec::new();
             for wait in looks {
                 clock.advance(Duration::from_millis(wait));
                 while let Some(step) = run.step(clock.now()) {
                     let earliest = match step {
-                        Step::Stall => deadline.min(start + PATIENCE.stall_after),
+                        Step::Stall => deadline.min(start + TIMEOUTS.stall_after),
                         Step::Terminate => deadline,
-                        Step::Report => deadline + PATIENCE.hang_grace,
+                        Step::Report => deadline + TIMEOUTS.hang_grace,
                     };
                     prop_assert!(clock.now() >= earliest);
                     seen.push(step);
@@ -373,12 +373,12 @@ mod tests {
     #[test]
     fn the_thread_stops_a_run_and_reports_the_one_that_goes_on() {
         let (told, hung) = sync_channel(1);
-        let patience = Patience {
+        let timeouts = WatchdogTimeouts {
             stall_after: Duration::from_millis(1),
             hang_grace: Duration::from_millis(1),
         };
         let on_hung: OnHung = Box::new(move |hung| told.try_send(hung).is_ok());
-        let watchdog = Watchdog::start(patience, Arc::new(SystemClock), on_hung).unwrap();
+        let watchdog = Watchdog::start(timeouts, Arc::new(SystemClock), on_hung).unwrap();
         let gauge = Gauge::new();
         gauge.set_session(true, 0);
         let watch = watchdog.watch(ActorId("a".into()), 7, Arc::clone(&gauge));

@@ -20,8 +20,8 @@ use common::{
 use inference_actor::{
     ActorId, ActorState, CodelSettings, Dim, Drain, Drained, FakeEngine, FakeSettings, Gauge,
     Infer, InferReply, InferResult, InferenceActor, InputSpec, Install, Meter, ModelRunner,
-    ModelSpec, Observe, Options, OutputRole, OutputSpec, Park, Patience, Role, Rows, RunError,
-    RunnerLost, Stopper, WarmUp, Watchdog, Work,
+    ModelSpec, Observe, Options, OutputRole, OutputSpec, Park, Role, Rows, RunError, RunnerLost,
+    Stopper, WarmUp, Watchdog, WatchdogTimeouts, Work,
     arena::{ArenaRules, Arenas, Classes},
 };
 use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
@@ -143,11 +143,11 @@ impl Bench {
         let supervisor = Listener::default().start();
         let gauge = Gauge::new();
         // It stands by; no run of these tests is long enough for it to act.
-        let patience = Patience {
+        let timeouts = WatchdogTimeouts {
             stall_after: LONG,
             hang_grace: LONG,
         };
-        let watchdog = Watchdog::start(patience, clock.clone(), Box::new(|_| true)).unwrap();
+        let watchdog = Watchdog::start(timeouts, clock.clone(), Box::new(|_| true)).unwrap();
         let watch = watchdog.watch(ActorId("m-1-w0".into()), 0, Arc::clone(&gauge));
         let options = Options {
             id: ActorId("m-1-w0".into()),

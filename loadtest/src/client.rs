@@ -17,14 +17,14 @@ use tokio::net::TcpStream;
 
 use crate::{clock::RunClock, record::ErrorKind};
 
-pub use endpoint::{Endpoint, EndpointError, TargetSpec};
+pub(crate) use endpoint::{Endpoint, EndpointError, TargetSpec};
 
 /// The run's clock; connections are opened before its zero is known.
-pub type ClockCell = Rc<Cell<RunClock>>;
+pub(crate) type ClockCell = Rc<Cell<RunClock>>;
 
 /// How far an exchange has come; read when it is cut off.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// When the generator acted on the request.
     pub sent: Cell<Option<Duration>>,
     /// True where it reached the connections later than it was due.
@@ -35,7 +35,7 @@ pub struct Progress {
 
 /// A whole answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Its status.
     pub status: u16,
     /// Length of its body.
@@ -43,7 +43,7 @@ pub struct Answer {
 }
 
 /// The connections of one thread to one endpoint.
-pub enum Client {
+pub(crate) enum Client {
     /// One request at a time per connection; more connections as more are in flight.
     Http1(Box<http1::Pool>),
     /// Many requests at a time on a fixed number of connections.
@@ -52,7 +52,7 @@ pub enum Client {
 
 impl Client {
     /// A client without connections.
-    pub fn new(endpoint: Endpoint, connections: usize, clock: ClockCell) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, connections: usize, clock: ClockCell) -> Self {
         if endpoint.is_http2() {
             Self::Http2(Box::new(http2::Pool::new(endpoint, connections, clock)))
         } else {
@@ -61,7 +61,7 @@ impl Client {
     }
 
     /// Opens connections ahead of the first request.
-    pub async fn open(&self, connections: usize) -> Result<(), ErrorKind> {
+    pub(crate) async fn open(&self, connections: usize) -> Result<(), ErrorKind> {
         match self {
             Self::Http1(pool) => pool.open(connections).await,
             Self::Http2(pool) => pool.open().await,
@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Connections opened since the start, besides those opened ahead.
-    pub fn opened(&self) -> u64 {
+    pub(crate) fn opened(&self) -> u64 {
         match self {
             Self::Http1(pool) => pool.opened(),
             Self::Http2(pool) => pool.opened(),
@@ -77,7 +77,11 @@ impl Client {
     }
 
     /// Sends one request and reads its answer to the end. Cut it off by dropping the future.
-    pub async fn exchange(&self, body: Bytes, progress: &Progress) -> Result<Answer, ErrorKind> {
+    pub(crate) async fn exchange(
+        &self,
+        body: Bytes,
+        progress: &Progress,
+    ) -> Result<Answer, ErrorKind> {
         match self {
             Self::Http1(pool) => pool.exchange(body, progress).await,
             Self::Http2(pool) => pool.exchange(body, progress).await,

@@ -9,7 +9,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// A moment that all times of one run are counted from.
 #[derive(Clone, Copy, Debug)]
-pub struct RunClock {
+pub(crate) struct RunClock {
     start: Instant,
 }
 
@@ -19,7 +19,7 @@ impl RunClock {
         clippy::disallowed_methods,
         reason = "the crate's only reader of the clock"
     )]
-    pub fn starting_in(delay: Duration) -> Self {
+    pub(crate) fn starting_in(delay: Duration) -> Self {
         Self {
             start: Instant::now() + delay,
         }
@@ -30,7 +30,7 @@ impl RunClock {
         clippy::disallowed_methods,
         reason = "the crate's only reader of the clock"
     )]
-    pub fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         Instant::now().saturating_duration_since(self.start)
     }
 
@@ -39,7 +39,7 @@ impl RunClock {
         clippy::disallowed_methods,
         reason = "the crate's only reader of the clock"
     )]
-    pub fn until_start(&self) -> Duration {
+    pub(crate) fn until_start(&self) -> Duration {
         self.start.saturating_duration_since(Instant::now())
     }
 }
@@ -49,14 +49,14 @@ impl RunClock {
     clippy::disallowed_methods,
     reason = "a report carries the date it was made on"
 )]
-pub fn unix_time() -> Duration {
+pub(crate) fn unix_time() -> Duration {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
 }
 
 /// CPU time (user and system) that this process has used so far, on all its threads.
-pub fn process_cpu_time() -> Duration {
+pub(crate) fn process_cpu_time() -> Duration {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or(0))
 }
@@ -66,6 +66,6 @@ pub fn process_cpu_time() -> Duration {
     clippy::disallowed_methods,
     reason = "pacing is sleeping until the next request is due"
 )]
-pub fn sleep(duration: Duration) {
+pub(crate) fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }

@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Hist, report::Report};
 
-pub use bootstrap::Side;
+pub(crate) use bootstrap::Side;
 
-use bootstrap::{LEAST_BLOCKS, ratio_spread};
+use bootstrap::{MIN_BLOCKS, ratio_spread};
 
 /// The quantiles that are compared.
-pub const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99")];
+pub(crate) const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99")];
 
 /// From so many pairs on the difference among pairs counts.
 const PAIRS_FOR_SPREAD: usize = 3;
 
 /// How to compare.
 #[derive(Clone, Copy, Debug)]
-pub struct CompareOptions {
+pub(crate) struct CompareOptions {
     /// Probability of calling equal runs different, over all quantiles together.
     pub alpha: f64,
     /// Bootstrap resamples.
@@ -46,7 +46,7 @@ impl Default for CompareOptions {
 /// What came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
+pub(crate) enum Finding {
     /// The second is faster at one quantile at least and slower at none.
     Faster,
     /// The second is slower at one quantile at least.
@@ -57,7 +57,7 @@ pub enum Finding {
 
 impl Finding {
     /// For people.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Faster => "faster",
             Self::Slower => "slower",
@@ -68,7 +68,7 @@ impl Finding {
 
 /// One quantile's difference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Its name.
     pub quantile: String,
     /// In the first report.
@@ -85,7 +85,7 @@ pub struct Difference {
 
 /// A comparison.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The verdict.
     pub finding: Finding,
     /// Confidence of all intervals together.
@@ -99,7 +99,7 @@ pub struct Comparison {
 }
 
 /// Compares reports taken in pairs: first, second, first, second.
-pub fn compare_reports(pairs: &[(Report, Report)], options: CompareOptions) -> Comparison {
+pub(crate) fn compare_reports(pairs: &[(Report, Report)], options: CompareOptions) -> Comparison {
     let side = |report: &Report| {
         Side::new(
             report
@@ -116,7 +116,7 @@ pub fn compare_reports(pairs: &[(Report, Report)], options: CompareOptions) -> C
 }
 
 /// Compares latency histograms second by second.
-pub fn compare(pairs: &[(Side, Side)], options: CompareOptions) -> Comparison {
+pub(crate) fn compare(pairs: &[(Side, Side)], options: CompareOptions) -> Comparison {
     // Shared out among the quantiles, so that all of them together keep the promise.
     let alpha = options.alpha / QUANTILES.len() as f64;
     let differences: Vec<Difference> = QUANTILES
@@ -220,9 +220,9 @@ fn notes(pairs: &[(Report, Report)]) -> Vec<String> {
                 ));
             }
         }
-        if a.duration_s.min(b.duration_s) < LEAST_BLOCKS as f64 {
+        if a.duration_s.min(b.duration_s) < MIN_BLOCKS as f64 {
             note(format!(
-                "too short to compare: {LEAST_BLOCKS} s each are needed at least"
+                "too short to compare: {MIN_BLOCKS} s each are needed at least"
             ));
         }
         if a.machine.cpu != b.machine.cpu || a.machine.cores != b.machine.cores {

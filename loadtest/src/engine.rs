@@ -37,7 +37,7 @@ const BATCH: usize = 256;
 
 /// A request ready to go.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// When it is due.
     pub due: Duration,
     /// Its body.
@@ -46,14 +46,14 @@ pub struct Job {
 
 /// Counts requests in flight over all threads of a run.
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     in_flight: AtomicUsize,
     limit: usize,
 }
 
 impl Gate {
     /// A gate that lets `limit` requests be in flight.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             in_flight: AtomicUsize::new(0),
             limit,
@@ -62,7 +62,7 @@ impl Gate {
 
     /// Counts one in, unless the limit is reached. Only the pacing thread enters, so looking and
     /// adding need not be one step. Relaxed: the count guards no other data.
-    pub fn enter(&self) -> bool {
+    pub(crate) fn enter(&self) -> bool {
         if self.in_flight.load(Ordering::Relaxed) >= self.limit {
             return false;
         }
@@ -71,22 +71,22 @@ impl Gate {
     }
 
     /// Counts one out.
-    pub fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Someone who wants to see every finished request while the run goes on.
-pub trait Observer: Send {
+pub(crate) trait Observer: Send {
     /// Called once per request of the measured window.
     fn observe(&mut self, sample: &Sample);
 }
 
 /// An observer shared by the connection threads.
-pub type SharedObserver = Arc<Mutex<dyn Observer>>;
+pub(crate) type SharedObserver = Arc<Mutex<dyn Observer>>;
 
 /// What a connection thread needs.
-pub struct Engine {
+pub(crate) struct Engine {
     pub client: Client,
     pub clock: RunClock,
     pub layout: Layout,
@@ -171,7 +171,11 @@ impl Engine {
     }
 
     /// Sends what comes off the queue until it is closed and everything has ended.
-    pub async fn open_loop(self, mut queue: mpsc::Receiver<Job>, gate: Arc<Gate>) -> Recording {
+    pub(crate) async fn open_loop(
+        self,
+        mut queue: mpsc::Receiver<Job>,
+        gate: Arc<Gate>,
+    ) -> Recording {
         let (shared, board) = self.share();
         let live = spawn_local(tell(Rc::clone(&shared), board));
         let mut jobs = Vec::with_capacity(BATCH);
@@ -193,7 +197,7 @@ impl Engine {
 
     /// Keeps `connections` requests in flight until `end`: each waits for the last one's answer,
     /// so a slow server is asked less. That is coordinated omission, and here it is asked for.
-    pub async fn closed_loop(
+    pub(crate) async fn closed_loop(
         self,
         connections: usize,
         end: Duration,

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use crate::record::{Hist, Recording};
 
-pub use view::{View, ViewOptions};
+pub(crate) use view::{View, ViewOptions};
 
 #[derive(Debug, Default)]
 struct Seat {
@@ -21,13 +21,13 @@ struct Seat {
 
 /// Counts from every connection thread.
 #[derive(Debug, Default)]
-pub struct Board {
+pub(crate) struct Board {
     seats: Mutex<Vec<Seat>>,
 }
 
 /// The counts of all threads together.
 #[derive(Debug, Default)]
-pub struct Glance {
+pub(crate) struct Glance {
     /// Requests ended, whichever way, in the measured window.
     pub sent: u64,
     /// Answers.
@@ -40,7 +40,7 @@ pub struct Glance {
 
 impl Board {
     /// A place for one more thread.
-    pub fn seat(&self) -> usize {
+    pub(crate) fn seat(&self) -> usize {
         let mut seats = self
             .seats
             .lock()
@@ -50,7 +50,7 @@ impl Board {
     }
 
     /// Posts a thread's counts.
-    pub fn post(&self, seat: usize, so_far: &Recording, recent: Hist) {
+    pub(crate) fn post(&self, seat: usize, so_far: &Recording, recent: Hist) {
         let mut seats = self
             .seats
             .lock()
@@ -64,7 +64,7 @@ impl Board {
     }
 
     /// Reads all counts and takes the recent latencies.
-    pub fn glance(&self) -> Glance {
+    pub(crate) fn glance(&self) -> Glance {
         let mut seats = self
             .seats
             .lock()

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use fetch::fetch;
-pub use phases::{Phase, phases};
+pub(crate) use phases::{Phase, phases};
 
 /// Series by name and labels, as written.
 pub type Series = BTreeMap<String, f64>;
@@ -51,7 +51,7 @@ impl ServerMetrics {
 }
 
 /// Reads the text form; comments, timestamps and what is not finite are left out.
-pub fn parse(text: &str) -> Series {
+pub(crate) fn parse(text: &str) -> Series {
     let mut series = Series::new();
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') || series.len() >= MAX_SERIES {

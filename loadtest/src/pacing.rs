@@ -21,7 +21,7 @@ const DENSE: Duration = Duration::from_micros(80);
 const GATHER: Duration = Duration::from_micros(100);
 
 /// Time as the pacing thread sees it.
-pub trait Time {
+pub(crate) trait Time {
     /// Time since the start of the run.
     fn now(&self) -> Duration;
     /// Sleeps about that long.
@@ -38,7 +38,7 @@ enum Step {
 
 /// How close to the due time sleeping ends and spinning begins.
 #[derive(Clone, Copy, Debug)]
-pub struct Pacer {
+pub(crate) struct Pacer {
     /// Zero leaves the processor to others and trusts the kernel's timers.
     pub spin: Duration,
 }
@@ -57,7 +57,7 @@ impl Pacer {
 
     /// Works through `arrivals`: `prepare` each ahead of its due time, `deliver` it when due.
     /// Ends with the schedule or at `stop`; true if the whole schedule was handed out.
-    pub fn run<J>(
+    pub(crate) fn run<J>(
         self,
         arrivals: impl Iterator<Item = Arrival>,
         time: &impl Time,

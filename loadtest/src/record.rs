@@ -12,12 +12,12 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use hist::{Hist, Quantiles};
-pub use recorder::{Layout, Recorder};
-pub use second::Second;
+pub(crate) use recorder::{Layout, Recorder};
+pub(crate) use second::Second;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// An answer with this status was read to its end.
     Status(u16),
     /// No whole answer.
@@ -26,7 +26,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// True for an answer below 400.
-    pub fn is_ok(self) -> bool {
+    pub(crate) fn is_ok(self) -> bool {
         matches!(self, Self::Status(status) if status < 400)
     }
 }
@@ -65,7 +65,7 @@ impl ErrorKind {
 
 /// One finished request.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// When it was due.
     pub due: Duration,
     /// When the generator acted on it: wrote its first byte, or began the connection it needs.
@@ -78,7 +78,7 @@ pub struct Sample {
 
 impl Sample {
     /// From the schedule to the end: what a user would have waited.
-    pub fn latency(&self) -> Duration {
+    pub(crate) fn latency(&self) -> Duration {
         self.done.saturating_sub(self.due)
     }
 }

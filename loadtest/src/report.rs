@@ -21,13 +21,13 @@ use crate::{
     validity::{self, Evidence},
 };
 
-pub use csv::write_csv;
-pub use html::{comparison_html, curves_picture, html};
+pub(crate) use csv::write_csv;
+pub(crate) use html::{comparison_html, curves_picture, html};
 pub use machine::{Machine, commit};
-pub use text::summary;
+pub(crate) use text::summary;
 
 /// Rises when a reader of the old form could misread the new one.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// A report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -235,7 +235,7 @@ fn measure(recording: &Recording, metric: &Metric, plan: &RunPlan) -> f64 {
 }
 
 /// True for a verdict whose value is a time.
-pub fn is_latency(verdict: &Verdict) -> bool {
+pub(crate) fn is_latency(verdict: &Verdict) -> bool {
     let name = verdict
         .expression
         .split(['<', '>'])

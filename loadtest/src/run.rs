@@ -18,7 +18,7 @@ use crate::{
     workload::{TemplateError, WorkloadSpec},
 };
 
-pub use threads::execute;
+pub(crate) use threads::execute;
 
 /// How requests are let go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl RunPlan {
 
 /// Who looks on, and who may end a run early.
 #[derive(Clone, Default)]
-pub struct Hooks {
+pub(crate) struct Hooks {
     /// Counts for a live view.
     pub board: Arc<Board>,
     /// Ends the run when set.
@@ -135,7 +135,7 @@ pub struct RunOutput {
 
 /// Why a run could not start.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub(crate) enum RunError {
     /// The target.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use arrivals::{ArrivalSpec, MmppSpec};
-pub use curve::{RateCurve, Shape, Stage};
-pub use stage_text::parse_stages;
+pub(crate) use arrivals::{ArrivalSpec, MmppSpec};
+pub(crate) use curve::{RateCurve, Shape, Stage};
+pub(crate) use stage_text::parse_stages;
 
 use arrivals::Gaps;
 

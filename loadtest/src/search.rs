@@ -16,10 +16,10 @@ mod step;
 
 use serde::{Deserialize, Serialize};
 
-pub use conduct::Search;
-pub use hunt::{Hunt, HuntOptions, Next};
-pub use judge::{Judge, Ruling};
-pub use step::{StepOptions, StepResult, run_step};
+pub(crate) use conduct::Search;
+pub(crate) use hunt::{Hunt, HuntOptions, Next};
+pub(crate) use judge::{Judge, Ruling};
+pub(crate) use step::{StepOptions, StepResult, run_step};
 
 use binomial::share_upper_bound;
 
@@ -29,11 +29,11 @@ use crate::{
 };
 
 /// Confidence of every test.
-pub const CONFIDENCE: f64 = 0.99;
+pub(crate) const CONFIDENCE: f64 = 0.99;
 
 /// A latency objective: all but a share of the requests end within a time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Objective {
+pub(crate) struct Objective {
     /// The quantile, such as 0.99.
     pub quantile: f64,
     /// The time, microseconds.
@@ -43,7 +43,7 @@ pub struct Objective {
 /// An objective that was not understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is no objective; write a quantile and a time, such as p99=11ms")]
-pub struct ObjectiveError(String);
+pub(crate) struct ObjectiveError(String);
 
 impl std::str::FromStr for Objective {
     type Err = ObjectiveError;
@@ -68,20 +68,20 @@ impl std::str::FromStr for Objective {
 
 impl Objective {
     /// The share of requests that may miss.
-    pub fn miss_share(&self) -> f64 {
+    pub(crate) fn miss_share(&self) -> f64 {
         1.0 - self.quantile
     }
 
     /// Fewer requests, none of which missed, are no sign of anything: a single miss among them would
     /// be more than the share that may.
-    pub fn least_requests(&self) -> u64 {
+    pub(crate) fn least_requests(&self) -> u64 {
         (1.0 / self.miss_share()).round() as u64
     }
 }
 
 /// Misses among requests, and how much their clumping weighs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Requests judged.
     pub requests: u64,
     /// Of these, failed or too late.
@@ -92,7 +92,7 @@ pub struct Tally {
 
 impl Tally {
     /// Observed share of misses.
-    pub fn share(&self) -> f64 {
+    pub(crate) fn share(&self) -> f64 {
         if self.requests == 0 {
             0.0
         } else {
@@ -111,13 +111,13 @@ impl Tally {
     }
 
     /// The share of misses lies below this with 99 % confidence.
-    pub fn share_at_most(&self) -> f64 {
+    pub(crate) fn share_at_most(&self) -> f64 {
         let (requests, misses) = self.effective();
         share_upper_bound(misses, requests, CONFIDENCE)
     }
 
     /// Adds independent evidence.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         let total = (self.requests + other.requests).max(1) as f64;
         self.design_effect = (self.design_effect * self.requests as f64
             + other.design_effect * other.requests as f64)
@@ -129,7 +129,7 @@ impl Tally {
 
 /// What a search found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The objective.
     pub objective: Objective,
     /// The highest rate at which it was confirmed; none where it held at no rate tried.
@@ -152,7 +152,7 @@ pub struct Finding {
 
 impl Finding {
     /// In one paragraph.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Some(rate) = self.rate else {
             let tried = self.missed_at.unwrap_or(0.0);
             return format!(

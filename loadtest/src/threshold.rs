@@ -141,7 +141,7 @@ impl FromStr for Threshold {
 }
 
 /// Reads `p99`, `p999` (99.9 %), `p99.9`, `max`, `mean`, `error_rate` or `rate`.
-pub fn parse_metric(name: &str) -> Option<Metric> {
+pub(crate) fn parse_metric(name: &str) -> Option<Metric> {
     match name {
         "max" => Some(Metric::Max),
         "mean" => Some(Metric::Mean),

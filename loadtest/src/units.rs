@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What could not be read, with an example of what can.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum UnitError {
+pub(crate) enum UnitError {
     /// Not a duration with a unit.
     #[error("`{0}` is not a duration; write a number and a unit, such as 250us, 11ms, 20s or 2m")]
     Duration(String),
@@ -15,7 +15,7 @@ pub enum UnitError {
 
 /// Reads `250us`, `1.5ms`, `20s`, `2m`, `1h30m`; a bare number is refused because its unit would
 /// be a guess.
-pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let text = text.trim();
     let fault = || UnitError::Duration(text.to_owned());
     let split = text
@@ -36,7 +36,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 }
 
 /// Reads a rate in requests per second; it must be finite and above zero.
-pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
+pub(crate) fn parse_rate(text: &str) -> Result<f64, UnitError> {
     let rate = text.trim().trim_end_matches("/s").parse::<f64>();
     match rate {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
@@ -45,12 +45,12 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
 }
 
 /// Microseconds as a floating number, the unit of every time in a report.
-pub fn micros(duration: Duration) -> f64 {
+pub(crate) fn micros(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e3
 }
 
 /// A time in microseconds for people: `85 µs`, `1.25 ms`, `3.2 s`.
-pub fn show_us(us: f64) -> String {
+pub(crate) fn show_us(us: f64) -> String {
     let magnitude = us.abs();
     if magnitude < 999.5 {
         format!("{us:.0} µs")
@@ -66,16 +66,16 @@ pub fn show_us(us: f64) -> String {
 }
 
 /// Serialises a [`Duration`] as seconds, for reports and the worker protocol.
-pub mod seconds {
+pub(crate) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_f64(value.as_secs_f64())
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(from)?;
         Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
     }

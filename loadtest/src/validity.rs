@@ -5,15 +5,15 @@
 use crate::threshold::Threshold;
 
 /// At least this share of the schedule must have been sent.
-const LEAST_SENT_SHARE: f64 = 0.99;
+const MIN_SENT_SHARE: f64 = 0.99;
 /// The P99 of the send lag may be this share of the latency threshold in question.
-pub const LAG_SHARE: f64 = 0.1;
+pub(crate) const LAG_SHARE: f64 = 0.1;
 /// The latency in question where no threshold names one: 11 ms.
-pub const DEFAULT_LATENCY_US: f64 = 11_000.0;
+pub(crate) const DEFAULT_LATENCY_US: f64 = 11_000.0;
 
 /// What validity is judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     pub scheduled: u64,
     pub sent: u64,
     pub send_lag_p99_us: f64,
@@ -26,7 +26,7 @@ pub struct Evidence {
 }
 
 /// The smallest latency that a threshold names, or 11 ms.
-pub fn latency_in_question(thresholds: &[Threshold]) -> f64 {
+pub(crate) fn latency_in_question(thresholds: &[Threshold]) -> f64 {
     let named = thresholds.iter().filter_map(Threshold::latency_us);
     named
         .fold(None, |least: Option<f64>, us| {
@@ -36,7 +36,7 @@ pub fn latency_in_question(thresholds: &[Threshold]) -> f64 {
 }
 
 /// Every reason why the run is invalid; none for a valid one.
-pub fn faults(evidence: &Evidence) -> Vec<String> {
+pub(crate) fn faults(evidence: &Evidence) -> Vec<String> {
     let mut faults = Vec::new();
     if let Some(at) = evidence.stopped_at_s {
         faults.push(format!("ended early, {at:.1} s into the run"));
@@ -52,12 +52,12 @@ pub fn faults(evidence: &Evidence) -> Vec<String> {
         return faults;
     }
     let share = evidence.sent as f64 / evidence.scheduled as f64;
-    if share < LEAST_SENT_SHARE {
+    if share < MIN_SENT_SHARE {
         faults.push(format!(
             "only {:.2} % of the schedule was sent, at least {:.0} % is needed; the server holds \
              requests longer than --max-in-flight allows for, or this machine is too slow",
             share * 100.0,
-            LEAST_SENT_SHARE * 100.0
+            MIN_SENT_SHARE * 100.0
         ));
     }
     let allowed = evidence.latency_us * LAG_SHARE;

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{record::Recording, run::RunPlan};
 
-pub use coordinator::{WorkersError, run_on_workers};
-pub use worker::serve;
+pub(crate) use coordinator::{WorkersError, run_on_workers};
+pub(crate) use worker::serve;
 
 /// A message longer than this is a fault: a day's recording is some 100 MB.
 const MAX_LINE: u64 = 512 << 20;

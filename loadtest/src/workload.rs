@@ -12,9 +12,9 @@ use bytes::Bytes;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use serde::{Deserialize, Serialize};
 
-pub use recommend::{MOVIELENS_ITEMS, RecommendSpec};
-pub use template::{Template, TemplateError};
-pub use users::Users;
+pub(crate) use recommend::{MOVIELENS_ITEMS, RecommendSpec};
+pub(crate) use template::{Template, TemplateError};
+pub(crate) use users::Users;
 
 /// Where bodies come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use inference_actor::{Install, ModelSpec};
 use crate::{
     host::{HostId, WorkerHost},
     loader::{Loaded, Loader, load_in_background},
-    member::{Member, Outfit},
+    member::{ActorDefaults, Member},
     placement::{CoreBudget, Decision, Place},
     repository::{ModelSource, manifest::Placement},
 };
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     pub(crate) loader: Loader,
     pub(crate) load_timeout: Duration,
     pub(crate) long_run: Duration,
-    pub(crate) outfit: Outfit,
+    pub(crate) actor_defaults: ActorDefaults,
     pub(crate) budget: Arc<CoreBudget>,
     pub(crate) hosts: Vec<(HostId, Addr<WorkerHost>)>,
     /// Which load this is; 0 at the start of the process.
@@ -105,7 +105,13 @@ async fn on_workers(context: &Context, source: &ModelSource) -> Result<Vec<Membe
     let mut members = Vec::with_capacity(context.hosts.len());
     for (host, addr) in &context.hosts {
         members.push(
-            Member::on_worker(&context.outfit, source, context.generation, (*host, addr)).await?,
+            Member::on_worker(
+                &context.actor_defaults,
+                source,
+                context.generation,
+                (*host, addr),
+            )
+            .await?,
         );
     }
     match members.is_empty() {
@@ -124,7 +130,13 @@ fn on_threads(context: &Context, source: &ModelSource) -> Result<Option<Vec<Memb
         tracing::warn!(model = %source.name, %wanted, got, "fewer instances than wanted: models.dedicated_threads are all taken");
     }
     let start = |(number, grant)| {
-        Member::on_own_thread(&context.outfit, source, context.generation, number, grant)
+        Member::on_own_thread(
+            &context.actor_defaults,
+            source,
+            context.generation,
+            number,
+            grant,
+        )
     };
     let members: std::io::Result<Vec<_>> = grants.into_iter().enumerate().map(start).collect();
     let members = members.map_err(|e| format!("a thread could not be started: {e}"))?;

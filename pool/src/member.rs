@@ -17,7 +17,7 @@ use crate::{
 
 /// What every actor is started with.
 #[derive(Clone)]
-pub(crate) struct Outfit {
+pub(crate) struct ActorDefaults {
     pub(crate) queue: usize,
     pub(crate) codel: CodelSettings,
     pub(crate) turn: Duration,
@@ -27,7 +27,7 @@ pub(crate) struct Outfit {
     pub(crate) watchdog: Arc<Watchdog>,
 }
 
-impl Outfit {
+impl ActorDefaults {
     fn options(&self, source: &ModelSource, id: &ActorId, incarnation: u64) -> Options {
         let gauge = Gauge::new();
         Options {
@@ -90,13 +90,13 @@ pub(crate) struct Member {
 impl Member {
     /// Starts an actor on a worker thread.
     pub(crate) async fn on_worker(
-        outfit: &Outfit,
+        actor_defaults: &ActorDefaults,
         source: &ModelSource,
         generation: u64,
         (host, addr): (HostId, &Addr<WorkerHost>),
     ) -> Result<Self, String> {
         let id = actor_id(source, generation, 'w', host.0);
-        let options = outfit.options(source, &id, 0);
+        let options = actor_defaults.options(source, &id, 0);
         let gauge = Arc::clone(&options.gauge);
         let started = addr.send(StartActor(options)).await;
         let Started(addr) =
@@ -113,21 +113,21 @@ impl Member {
 
     /// Starts an actor on a thread of its own; must be called on a thread of the actix system.
     pub(crate) fn on_own_thread(
-        outfit: &Outfit,
+        actor_defaults: &ActorDefaults,
         source: &ModelSource,
         generation: u64,
         number: usize,
         grant: Grant,
     ) -> io::Result<Self> {
         let id = actor_id(source, generation, 'd', number);
-        Self::start(outfit, source.clone(), id, 0, grant)
+        Self::start(actor_defaults, source.clone(), id, 0, grant)
     }
 
     /// Starts the next actor of this place on a fresh thread; gives the old thread, if it had one
     /// that can be given up.
     pub(crate) fn replace(
         &mut self,
-        outfit: &Outfit,
+        actor_defaults: &ActorDefaults,
         incarnation: u64,
     ) -> io::Result<Option<Arbiter>> {
         let Some(thread) = self.thread.take() else {
@@ -135,18 +135,18 @@ impl Member {
         };
         let (old, grant) = thread.abandon();
         let (source, id) = (self.source.clone(), self.id.clone());
-        *self = Self::start(outfit, source, id, incarnation, grant)?;
+        *self = Self::start(actor_defaults, source, id, incarnation, grant)?;
         Ok(Some(old))
     }
 
     fn start(
-        outfit: &Outfit,
+        actor_defaults: &ActorDefaults,
         source: ModelSource,
         id: ActorId,
         incarnation: u64,
         grant: Grant,
     ) -> io::Result<Self> {
-        let options = outfit.options(&source, &id, incarnation);
+        let options = actor_defaults.options(&source, &id, incarnation);
         let gauge = Arc::clone(&options.gauge);
         let arbiter = Arbiter::try_new()?;
         let addr =

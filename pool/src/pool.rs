@@ -6,7 +6,7 @@ use std::{io, sync::Arc, time::Duration};
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use common::{Clock, ModelName};
-use inference_actor::{CodelSettings, Patience, arena::Arenas};
+use inference_actor::{CodelSettings, WatchdogTimeouts, arena::Arenas};
 use tokio::sync::watch;
 
 use crate::{
@@ -24,7 +24,7 @@ pub struct PoolOptions {
     /// When failed actors come back.
     pub policy: Policy,
     /// When runs are stopped and threads given up.
-    pub patience: Patience,
+    pub timeouts: WatchdogTimeouts,
     /// Given-up threads that the process bears.
     pub quarantine: usize,
     /// Most threads for dedicated actors.
@@ -125,10 +125,10 @@ impl Pool {
     }
 
     /// Gives every session up on the thread it lives on and joins the dedicated threads, as far as
-    /// they let go within `patience`.
-    pub async fn stop(&self, patience: Duration) {
+    /// they let go within `timeout`.
+    pub async fn stop(&self, timeout: Duration) {
         // A pool that has ended has stopped.
-        let _ = self.actor.send(Stop { patience }).await;
+        let _ = self.actor.send(Stop { timeout }).await;
     }
 }
 

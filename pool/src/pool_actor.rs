@@ -34,7 +34,7 @@ pub(crate) use self::{
 use crate::{
     bring_up::Context as BringUpContext,
     loader::load_in_background,
-    member::{Member, Outfit},
+    member::{ActorDefaults, Member},
     placement::{CoreBudget, Decision, LiveRuns},
     pool::PoolOptions,
     routing::{ModelRoute, ModelStatus, RoutingTable},
@@ -48,7 +48,7 @@ pub(crate) struct PoolActor {
     options: PoolOptions,
     supervisor: Supervisor,
     table: Arc<ArcSwap<RoutingTable>>,
-    outfit: Outfit,
+    actor_defaults: ActorDefaults,
     budget: Arc<CoreBudget>,
     members: BTreeMap<ActorId, Member>,
     decisions: HashMap<ModelName, Decision>,
@@ -82,8 +82,8 @@ pub(crate) fn start(
     let on_hung: OnHung =
         Box::new(move |hung| !matches!(told.try_send(RunHung(hung)), Err(SendError::Full(_))));
     let clock = Arc::clone(&options.clock);
-    let watchdog = Watchdog::start(options.patience, Arc::clone(&clock), on_hung)?;
-    let outfit = Outfit {
+    let watchdog = Watchdog::start(options.timeouts, Arc::clone(&clock), on_hung)?;
+    let actor_defaults = ActorDefaults {
         queue: options.queue,
         codel: options.codel,
         turn: options.turn,
@@ -97,7 +97,7 @@ pub(crate) fn start(
         budget: CoreBudget::new(options.dedicated_threads),
         options,
         table,
-        outfit,
+        actor_defaults,
         members: BTreeMap::new(),
         decisions: HashMap::new(),
         live_runs: HashMap::new(),
@@ -128,7 +128,7 @@ impl PoolActor {
             loader: self.options.loader.clone(),
             load_timeout: self.options.load_timeout,
             long_run: self.options.long_run,
-            outfit: self.outfit.clone(),
+            actor_defaults: self.actor_defaults.clone(),
             budget: Arc::clone(&self.budget),
             hosts: self.hosts.clone(),
             generation: self.generation,
@@ -233,7 +233,7 @@ impl PoolActor {
                     idle.push(format!(
                         "{} is {} {}",
                         member.id,
-                        slot.word(),
+                        slot.label(),
                         slot.last_cause
                     ));
                 }

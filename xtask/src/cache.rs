@@ -12,7 +12,7 @@ const SCRATCH: &str = "tmp";
 
 #[derive(Debug, thiserror::Error)]
 #[error("{}", explain(.path, .doing, .source))]
-pub struct CacheError {
+pub(crate) struct CacheError {
     doing: &'static str,
     path: PathBuf,
     source: io::Error,
@@ -36,7 +36,7 @@ fn explain(path: &Path, doing: &str, source: &io::Error) -> String {
 }
 
 /// For `map_err`: names the operation and the path of an I/O error.
-pub fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
+pub(crate) fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
     let path = path.to_path_buf();
     move |source| CacheError {
         doing,
@@ -46,14 +46,14 @@ pub fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheEr
 }
 
 /// The cache, locked: while this lives no other run writes to it.
-pub struct Locked {
+pub(crate) struct Locked {
     scratch: PathBuf,
     _lock: File,
 }
 
 /// Creates the folder where it is missing and waits for the lock; `on_wait` is called once if
 /// another run holds it.
-pub fn lock(dir: &Path, on_wait: impl FnOnce()) -> Result<Locked, CacheError> {
+pub(crate) fn lock(dir: &Path, on_wait: impl FnOnce()) -> Result<Locked, CacheError> {
     fs::create_dir_all(dir).map_err(at("create", dir))?;
     let path = dir.join(".lock");
     let lock = File::create(&path).map_err(at("write", &path))?;
@@ -81,12 +81,12 @@ pub fn lock(dir: &Path, on_wait: impl FnOnce()) -> Result<Locked, CacheError> {
 
 impl Locked {
     /// An empty folder on the results' file system, removed when the lock is dropped.
-    pub fn scratch(&self) -> &Path {
+    pub(crate) fn scratch(&self) -> &Path {
         &self.scratch
     }
 
     /// Puts `contents` at `target`, whole or not at all.
-    pub fn write(&self, target: &Path, contents: &[u8]) -> Result<(), CacheError> {
+    pub(crate) fn write(&self, target: &Path, contents: &[u8]) -> Result<(), CacheError> {
         let draft = self.scratch.join("draft");
         let mut file = File::create(&draft).map_err(at("write", &draft))?;
         file.write_all(contents).map_err(at("write", &draft))?;
@@ -95,7 +95,12 @@ impl Locked {
 
     /// Moves a finished draft to `target`. Synced first: after a power cut a rename may survive
     /// the data it names.
-    pub fn install(&self, file: File, draft: &Path, target: &Path) -> Result<(), CacheError> {
+    pub(crate) fn install(
+        &self,
+        file: File,
+        draft: &Path,
+        target: &Path,
+    ) -> Result<(), CacheError> {
         file.sync_all().map_err(at("write", draft))?;
         drop(file);
         if let Some(folder) = target.parent() {

@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 
 use crate::{features, fetch};
 
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 cargo xtask COMMAND
 
   fetch      bring ONNX Runtime and MovieLens 100K into .cache/, each checked by sha256
@@ -25,7 +25,7 @@ Exit statuses: 0 done, 1 tidy found violations, 64 usage, 65 damaged input, 66 m
 69 something needed could not be had (network, pip, disk, cargo).
 ";
 
-pub enum Command {
+pub(crate) enum Command {
     Help,
     Fetch(fetch::Options),
     Features(features::Options),
@@ -42,7 +42,7 @@ struct Given {
     root: Option<PathBuf>,
 }
 
-pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
+pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command> {
     let mut name: Option<String> = None;
     let mut given = Given::default();
     while let Some(argument) = parser.next()? {

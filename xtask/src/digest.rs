@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 /// What passed through: its digest and its length in bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Digested {
+pub(crate) struct Digested {
     pub sha256: String,
     pub bytes: u64,
 }
 
 /// Copies `from` to `to`, digesting on the way, so that what is checked is what was written.
-pub fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<Digested> {
+pub(crate) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<Digested> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut bytes = 0;
@@ -36,11 +36,11 @@ pub fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<Digested> {
     })
 }
 
-pub fn file(path: &Path) -> io::Result<Digested> {
+pub(crate) fn file(path: &Path) -> io::Result<Digested> {
     copy(&mut File::open(path)?, &mut io::sink())
 }
 
-pub fn bytes(bytes: &[u8]) -> String {
+pub(crate) fn bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

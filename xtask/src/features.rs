@@ -26,12 +26,12 @@ const INPUTS: [&str; 3] = ["ml-100k.item", "ml-100k.user", "ml-100k.inter"];
 const OUTPUTS: [&str; 2] = ["catalogue.jsonl", "users.jsonl"];
 const STAMP: &str = ".stamp";
 
-pub struct Options {
+pub(crate) struct Options {
     pub cache: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum FeaturesError {
+pub(crate) enum FeaturesError {
     #[error("{path} cannot be read ({source}); run `make fetch` first")]
     NoInput {
         path: String,
@@ -44,7 +44,7 @@ pub enum FeaturesError {
 }
 
 impl FeaturesError {
-    pub fn exit_status(&self) -> u8 {
+    pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::NoInput { .. } => crate::NO_INPUT,
             Self::BadInput(_) => crate::BAD_DATA,
@@ -54,7 +54,7 @@ impl FeaturesError {
 }
 
 /// Writes both files unless they are up to date with their inputs and this format.
-pub fn features(options: &Options, say: &dyn Fn(&str)) -> Result<(), FeaturesError> {
+pub(crate) fn features(options: &Options, say: &dyn Fn(&str)) -> Result<(), FeaturesError> {
     let [items, users, ratings] = read_inputs(&options.cache.join("ml-100k"))?;
     let inputs = input_lines([&items, &users, &ratings]);
     let folder = options.cache.join("features");

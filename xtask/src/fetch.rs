@@ -19,13 +19,13 @@ mod pip;
 
 use std::path::PathBuf;
 
-pub use pins::{Pins, host_platform};
+pub(crate) use pins::{Pins, host_platform};
 
 use crate::cache::{self, CacheError, Locked};
 use pins::{Build, Source};
 use pip::{Pip, PipError};
 
-pub struct Options {
+pub(crate) struct Options {
     pub cache: PathBuf,
     /// The pip command and its leading arguments; `None` looks for one.
     pub pip: Option<Vec<String>>,
@@ -35,7 +35,7 @@ pub struct Options {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     #[error(
         "{name} is not built for this platform ({platform}); supported: {}", .supported.join(", ")
     )]
@@ -63,7 +63,7 @@ pub enum FetchError {
 }
 
 /// Brings what is missing and nothing else; `say` gets one line per step for a person.
-pub fn fetch(options: &Options, say: &dyn Fn(&str)) -> Result<(), FetchError> {
+pub(crate) fn fetch(options: &Options, say: &dyn Fn(&str)) -> Result<(), FetchError> {
     let wanted = choose(&options.pins, &options.platform)?;
     let missing: Vec<_> = wanted
         .into_iter()

@@ -32,7 +32,7 @@ use sources::SourceFile;
 
 /// A broken rule.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Violation {
+pub(crate) struct Violation {
     /// Relative to the workspace.
     path: String,
     line: usize,
@@ -62,7 +62,7 @@ impl fmt::Display for Violation {
 }
 
 /// Checks the workspace in `root`; the result is sorted by place.
-pub fn tidy(root: &Path) -> Result<Vec<Violation>> {
+pub(crate) fn tidy(root: &Path) -> Result<Vec<Violation>> {
     let root = root
         .canonicalize()
         .with_context(|| format!("no workspace in {}", root.display()))?;

@@ -99,11 +99,11 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("arena.lease_limit", s.arena.lease_limit),
         ("admission.queue_delay", s.admission.queue_delay),
         (
-            "admission.queue_delay_window",
-            s.admission.queue_delay_window,
+            "admission.concurrency_update_interval",
+            s.admission.concurrency_update_interval,
         ),
-        ("admission.standing_target", s.admission.standing_target),
-        ("admission.standing_interval", s.admission.standing_interval),
+        ("admission.codel_target", s.admission.codel_target),
+        ("admission.codel_interval", s.admission.codel_interval),
         ("breaker.slo", s.breaker.slo),
     ] {
         let fits = value.0 >= Duration::from_millis(1) && value.0 <= hour;
@@ -140,8 +140,8 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         "must be 1 to 1048576",
     );
     rule(
-        s.models.turn.0 <= Duration::from_millis(10),
-        "models.turn",
+        s.models.max_busy_poll.0 <= Duration::from_millis(10),
+        "models.max_busy_poll",
         "must be at most 10ms: nothing else of the thread goes on meanwhile; 0s ends it after each run",
     );
     rule(

@@ -143,8 +143,8 @@ fn read(
     places: &Places<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Settings> {
-    const MOST_PROBLEMS: usize = 50;
-    while problems.len() < MOST_PROBLEMS {
+    const MAX_PROBLEMS: usize = 50;
+    while problems.len() < MAX_PROBLEMS {
         let error = match serde_path_to_error::deserialize(Value::Table(merged.clone())) {
             Ok(settings) => return Some(settings),
             Err(error) => error,

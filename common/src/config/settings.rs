@@ -66,7 +66,7 @@ sections! {
     Models {
         repository: PathBuf,
         queue: usize,
-        turn: Span,
+        max_busy_poll: Span,
         load_timeout: Span,
         model_control: ModelControl,
         weight_cache: PathBuf,
@@ -103,9 +103,9 @@ sections! {
     Admission {
         priority_key: Secret,
         queue_delay: Span,
-        queue_delay_window: Span,
-        standing_target: Span,
-        standing_interval: Span,
+        concurrency_update_interval: Span,
+        codel_target: Span,
+        codel_interval: Span,
     }
     /// How failed actors are brought back.
     Supervision {

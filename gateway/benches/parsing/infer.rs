@@ -30,7 +30,7 @@ impl Request {
     }
 }
 
-pub fn bench(c: &mut Criterion) {
+pub(crate) fn bench(c: &mut Criterion) {
     let spec = spec();
     let mut group = c.benchmark_group("infer_json");
     for rows in [1, 10, 100, 1000] {

@@ -26,7 +26,7 @@ impl Request<'_> {
     }
 }
 
-pub fn bench(c: &mut Criterion) {
+pub(crate) fn bench(c: &mut Criterion) {
     let catalogue = Catalogue::new((1..=ITEMS).map(item).collect()).unwrap();
     let mut group = c.benchmark_group("recommend_json");
     for candidates in [10, 100, 1000] {

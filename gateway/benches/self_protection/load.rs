@@ -11,17 +11,17 @@ use serde_json::Value;
 use super::process::loadtest;
 
 /// A load that runs.
-pub struct Load {
+pub(crate) struct Load {
     child: Child,
     report: PathBuf,
 }
 
 /// What a load reported.
-pub struct Report(Value);
+pub(crate) struct Report(Value);
 
 impl Load {
     /// Starts a load; `arguments` follow `loadtest run --url URL --json FILE`.
-    pub fn start(url: &str, folder: &Path, name: &str, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(url: &str, folder: &Path, name: &str, arguments: &[&str]) -> Result<Self> {
         let report = folder.join(name).with_extension("json");
         let child = Command::new(loadtest()?)
             .args(["run", "--url", url, "--json"])
@@ -34,7 +34,7 @@ impl Load {
     }
 
     /// Waits for its end. An INVALID run still has a report; whoever reads it decides.
-    pub fn finish(mut self) -> Result<Report> {
+    pub(crate) fn finish(mut self) -> Result<Report> {
         self.child.wait()?;
         let text = std::fs::read_to_string(&self.report).context("the load test left no report")?;
         Ok(Report(serde_json::from_str(&text)?))
@@ -43,7 +43,7 @@ impl Load {
 
 impl Report {
     /// Mean rate of good answers due in these seconds of the run.
-    pub fn good_per_second(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
+    pub(crate) fn good_per_second(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
         let count = |row: &Value, key: &str| row[key].as_f64().unwrap_or(0.0);
         let rows = self.rows(&seconds)?;
         let good: f64 = rows
@@ -54,14 +54,14 @@ impl Report {
     }
 
     /// Share of the requests due in these seconds that were answered well.
-    pub fn good_share(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
+    pub(crate) fn good_share(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
         let rows = self.rows(&seconds)?;
         let sum = |key: &str| rows.iter().filter_map(|r| r[key].as_f64()).sum::<f64>();
         Ok((sum("sent") - sum("errors")) / sum("scheduled").max(1.0))
     }
 
     /// The longest latency of these seconds, in milliseconds.
-    pub fn longest_ms(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
+    pub(crate) fn longest_ms(&self, seconds: std::ops::Range<u64>) -> Result<f64> {
         let longest = self
             .rows(&seconds)?
             .iter()

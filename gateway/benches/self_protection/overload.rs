@@ -10,7 +10,7 @@ use super::{Row, load::Load, process::Gateway};
 const OVERLOAD_SETTLED: Duration = Duration::from_secs(15);
 
 #[expect(clippy::disallowed_methods, reason = "a load is let run for a while")]
-pub fn measure() -> Result<Vec<Row>> {
+pub(crate) fn measure() -> Result<Vec<Row>> {
     let gateway = Gateway::start("", "")?;
     let (url, folder) = (gateway.url(), gateway.folder());
     let common = ["--candidates", "100", "--seed", "7", "--duration"];

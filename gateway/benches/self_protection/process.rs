@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// A running gateway; killed when dropped.
-pub struct Gateway {
+pub(crate) struct Gateway {
     child: Child,
     http: String,
     admin: String,
@@ -19,11 +19,11 @@ pub struct Gateway {
 }
 
 /// Runs of one request on the drill engine.
-pub const RUN: Duration = Duration::from_millis(2);
+pub(crate) const RUN: Duration = Duration::from_millis(2);
 
 impl Gateway {
     /// Starts one whose model has these further `[drill]` keys, with this further configuration.
-    pub fn start(drill: &str, configuration: &str) -> Result<Self> {
+    pub(crate) fn start(drill: &str, configuration: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let model = folder.path().join("models/drilled/1");
         std::fs::create_dir_all(&model)?;
@@ -78,17 +78,17 @@ impl Gateway {
     }
 
     /// The recommend path.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/v2/recommend/item", self.http)
     }
 
     /// Where files of this run may go.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Resident memory now, in MiB.
-    pub fn resident_mib(&self) -> Result<f64> {
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status
             .lines()
@@ -103,7 +103,7 @@ impl Gateway {
     }
 
     /// The sum of a metric's samples whose line contains all of `parts`.
-    pub fn metric(&self, parts: &[&str]) -> Result<f64> {
+    pub(crate) fn metric(&self, parts: &[&str]) -> Result<f64> {
         let mut stream = TcpStream::connect(&self.admin)?;
         write!(
             stream,
@@ -128,7 +128,7 @@ impl Drop for Gateway {
 }
 
 /// The release load test, beside the gateway.
-pub fn loadtest() -> Result<PathBuf> {
+pub(crate) fn loadtest() -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_BIN_EXE_gateway")).with_file_name("loadtest");
     if path.is_file() {
         Ok(path)

@@ -13,7 +13,7 @@ const DEADLINE_MS: f64 = 200.0;
 /// What the generator and the event loop may add to a latency, in milliseconds.
 const SLACK_MS: f64 = 20.0;
 
-pub fn measure() -> Result<Vec<Row>> {
+pub(crate) fn measure() -> Result<Vec<Row>> {
     let drill = "slow_from = \"20s\"\nslow_for = \"30s\"\nslow_factor = 5";
     let gateway = Gateway::start(drill, "[limits]\ndeadline = \"200ms\"")?;
     let seconds = [

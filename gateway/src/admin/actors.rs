@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long an actor may take to answer before it counts as unresponsive.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct Actors {
@@ -145,7 +145,7 @@ async fn fronts(state: &State) -> Vec<FrontSnapshot> {
 }
 
 pub(super) async fn patiently<T, E>(answer: impl Future<Output = Result<T, E>>) -> Option<T> {
-    tokio::time::timeout(PATIENCE, answer).await.ok()?.ok()
+    tokio::time::timeout(REPLY_TIMEOUT, answer).await.ok()?.ok()
 }
 
 fn unavailable(state: &State) -> Vec<UnavailableModel> {

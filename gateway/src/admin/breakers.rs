@@ -12,7 +12,7 @@ use super::State;
 use crate::{failure::Failure, respond};
 
 /// Longest note an operator may leave.
-const MOST_NOTE_BYTES: usize = 1000;
+const MAX_NOTE_BYTES: usize = 1000;
 
 /// What the breaker's actor says; none if it does not answer.
 pub(super) async fn observed(state: &State) -> Option<ActorSnapshot> {
@@ -82,9 +82,9 @@ async fn forced(
             Failure::invalid(format!("the body is not {{\"who\": …, \"why\": …}}: {e}"))
         })?,
     };
-    if note.who.len() + note.why.len() > MOST_NOTE_BYTES {
+    if note.who.len() + note.why.len() > MAX_NOTE_BYTES {
         return Err(Failure::invalid(format!(
-            "who and why have more than {MOST_NOTE_BYTES} bytes"
+            "who and why have more than {MAX_NOTE_BYTES} bytes"
         )));
     }
     if note.who.is_empty() {

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 /// Bounds on a body.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyLimits<'b> {
+pub(crate) struct BodyLimits<'b> {
     /// What it shares with all others.
     pub budget: &'b Arc<BodyBudget>,
     /// Largest body taken.
@@ -25,7 +25,7 @@ pub struct BodyLimits<'b> {
 }
 
 /// Reads the whole body, or says why not.
-pub async fn read_body(
+pub(crate) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
     limits: BodyLimits<'_>,
@@ -131,7 +131,7 @@ fn too_large(limits: BodyLimits<'_>) -> Failure {
 }
 
 /// Refuses bodies that are not plain JSON.
-pub fn require_json(request: &HttpRequest) -> Result<(), Failure> {
+pub(crate) fn require_json(request: &HttpRequest) -> Result<(), Failure> {
     let text = |name| {
         request
             .headers()

@@ -18,11 +18,11 @@ use common::{ByteSize, ErrorCode};
 use crate::failure::Failure;
 
 /// Smallest memory taken for a body that comes in pieces.
-const LEAST_BYTES: usize = 64 << 10;
+const MIN_BYTES: usize = 64 << 10;
 
 /// The budget of the process.
 #[derive(Debug)]
-pub struct BodyBudget {
+pub(crate) struct BodyBudget {
     most: ByteSize,
     /// Relaxed throughout: it is a sum, and no other memory hangs on it.
     held: AtomicU64,
@@ -31,14 +31,14 @@ pub struct BodyBudget {
 impl BodyBudget {
     /// A budget of which nothing is held.
     #[must_use]
-    pub fn new(most: ByteSize) -> Arc<Self> {
+    pub(crate) fn new(most: ByteSize) -> Arc<Self> {
         let held = AtomicU64::new(0);
         Arc::new(Self { most, held })
     }
 
     /// What all bodies take at this moment.
     #[must_use]
-    pub fn held_bytes(&self) -> u64 {
+    pub(crate) fn held_bytes(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
     }
 
@@ -95,7 +95,7 @@ impl Drop for Room {
 
 /// A whole body. Its room in the budget is its own until it is dropped.
 #[derive(Debug)]
-pub struct Body {
+pub(crate) struct Body {
     bytes: Bytes,
     room: Room,
 }
@@ -107,7 +107,7 @@ impl Body {
 
     /// An empty body that can grow within the same budget, to at most `most` bytes.
     #[must_use]
-    pub fn growing(&self, most: usize) -> Growing {
+    pub(crate) fn growing(&self, most: usize) -> Growing {
         Growing::new(self.room.budget.room(), most)
     }
 }
@@ -122,7 +122,7 @@ impl Deref for Body {
 
 /// A body that is not whole yet.
 #[derive(Debug)]
-pub struct Growing {
+pub(crate) struct Growing {
     bytes: Vec<u8>,
     room: Room,
     most: usize,
@@ -136,22 +136,22 @@ impl Growing {
 
     /// How many bytes it has.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Appends.
-    pub fn extend(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn extend(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.with_memory_for(bytes.len())?.extend_from_slice(bytes);
         Ok(())
     }
 
     /// The bytes so far, with memory for at least `more` further ones.
-    pub fn with_memory_for(&mut self, more: usize) -> Result<&mut Vec<u8>, Failure> {
+    pub(crate) fn with_memory_for(&mut self, more: usize) -> Result<&mut Vec<u8>, Failure> {
         let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
         let needed = length.saturating_add(more);
         if needed > capacity {
-            let doubled = capacity.saturating_mul(2).max(LEAST_BYTES);
+            let doubled = capacity.saturating_mul(2).max(MIN_BYTES);
             let target = doubled.min(self.most).max(needed);
             self.room.grow_to(target)?;
             self.bytes.reserve_exact(target - length);
@@ -161,7 +161,7 @@ impl Growing {
 
     /// The body as it is.
     #[must_use]
-    pub fn done(self) -> Body {
+    pub(crate) fn done(self) -> Body {
         Body::new(Bytes::from(self.bytes), self.room)
     }
 }

@@ -9,7 +9,7 @@ use common::Criticality;
 
 /// What the limiter aims at.
 #[derive(Debug, Clone, Copy)]
-pub struct LimiterSettings {
+pub(crate) struct LimiterSettings {
     /// A wait that is fine.
     pub target: Duration,
     /// How often the limit moves.
@@ -37,7 +37,7 @@ const fn share(class: Criticality) -> f64 {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Limiter {
+pub(super) struct Limiter {
     settings: LimiterSettings,
     limit: f64,
     window_began: Instant,
@@ -49,7 +49,7 @@ pub struct Limiter {
 impl Limiter {
     /// A limiter that lets everything in until it has seen a queue.
     #[must_use]
-    pub fn new(settings: LimiterSettings, now: Instant) -> Self {
+    pub(super) fn new(settings: LimiterSettings, now: Instant) -> Self {
         let limit = settings.most as f64;
         Self {
             settings,
@@ -62,7 +62,7 @@ impl Limiter {
     }
 
     /// Whether one more may enter beside those in flight.
-    pub fn admit(&mut self, in_flight: usize, class: Criticality) -> bool {
+    pub(super) fn admit(&mut self, in_flight: usize, class: Criticality) -> bool {
         let allowed = (self.limit * share(class)).max(1.0);
         let enters = (in_flight as f64) < allowed;
         self.reached |= !enters;
@@ -71,7 +71,7 @@ impl Limiter {
     }
 
     /// Learns how long an answered request had waited for the model.
-    pub fn observe(&mut self, queue_delay: Duration, now: Instant) {
+    pub(super) fn observe(&mut self, queue_delay: Duration, now: Instant) {
         let least = self
             .least_delay
             .map_or(queue_delay, |least| least.min(queue_delay));
@@ -93,7 +93,7 @@ impl Limiter {
 
     /// The limit now.
     #[must_use]
-    pub fn limit(&self) -> usize {
+    pub(super) fn limit(&self) -> usize {
         self.limit as usize
     }
 }

@@ -25,13 +25,13 @@ use super::{
 use crate::failure::Failure;
 
 /// Most models a thread watches; a thread that meets more forgets what it learned.
-const MOST_LANES: usize = 4096;
+const MAX_LANES: usize = 4096;
 /// How long an outcome may wait for company on its way to the breaker.
-pub const OUTCOME_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+pub(crate) const OUTCOME_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Who asks to get in.
 #[derive(Debug, Clone, Copy)]
-pub struct Applicant<'a> {
+pub(crate) struct AdmissionRequest<'a> {
     /// The model that would be asked.
     pub model: &'a ModelName,
     /// Its version.
@@ -47,7 +47,7 @@ pub struct Applicant<'a> {
 }
 
 /// What a thread knows of one model in one scene.
-struct Lane {
+struct ModelAdmission {
     version: ModelVersion,
     key: BreakerKey,
     limiter: RefCell<Limiter>,
@@ -57,7 +57,7 @@ struct Lane {
 
 /// How one model in one scene stands with this thread.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct LaneSnapshot {
+pub(crate) struct ModelAdmissionSnapshot {
     /// `model:version:scene`.
     pub key: String,
     /// Requests let in and not yet answered.
@@ -67,18 +67,22 @@ pub struct LaneSnapshot {
 }
 
 /// See the module.
-pub struct Gatekeeper {
+pub(crate) struct AdmissionController {
     profile: KeyProfile,
     limiter: LimiterSettings,
-    lanes: RefCell<HashMap<ModelName, Vec<Rc<Lane>>>>,
+    lanes: RefCell<HashMap<ModelName, Vec<Rc<ModelAdmission>>>>,
     breakers: RefCell<FrontView>,
     outcomes: RefCell<OutcomeBuffer>,
 }
 
-impl Gatekeeper {
-    /// A thread's gatekeeper over the breakers of the process.
+impl AdmissionController {
+    /// A thread's admission over the breakers of the process.
     #[must_use]
-    pub fn new(directory: Arc<Directory>, profile: KeyProfile, limiter: LimiterSettings) -> Self {
+    pub(crate) fn new(
+        directory: Arc<Directory>,
+        profile: KeyProfile,
+        limiter: LimiterSettings,
+    ) -> Self {
         Self {
             profile,
             limiter,
@@ -89,7 +93,11 @@ impl Gatekeeper {
     }
 
     /// Lets a request in, or says why not.
-    pub fn admit(&self, who: &Applicant<'_>, now: Instant) -> Result<Pass<'_>, Failure> {
+    pub(crate) fn admit(
+        &self,
+        who: &AdmissionRequest<'_>,
+        now: Instant,
+    ) -> Result<AdmissionPermit<'_>, Failure> {
         let lane = self.lane(who, now);
         let in_flight = lane.in_flight.get();
         let remaining = who.deadline.remaining(now);
@@ -127,7 +135,7 @@ impl Gatekeeper {
             }
         };
         lane.in_flight.set(in_flight + 1);
-        Ok(Pass {
+        Ok(AdmissionPermit {
             keeper: self,
             lane,
             ticket: Some(ticket),
@@ -136,20 +144,20 @@ impl Gatekeeper {
     }
 
     /// Hands out the outcomes that are due at the breaker, if any.
-    pub fn due_outcomes(&self, now: Instant) -> Option<Vec<Observation>> {
+    pub(crate) fn due_outcomes(&self, now: Instant) -> Option<Vec<Observation>> {
         let mut outcomes = self.outcomes.borrow_mut();
         outcomes.is_due(now).then(|| outcomes.take())
     }
 
     /// Takes back outcomes that the breaker had no room for.
-    pub fn put_back(&self, outcomes: Vec<Observation>) {
+    pub(crate) fn put_back(&self, outcomes: Vec<Observation>) {
         self.outcomes.borrow_mut().put_back(outcomes);
     }
 
     /// What this thread lets in, model by model.
-    pub fn snapshot(&self) -> Vec<LaneSnapshot> {
+    pub(crate) fn snapshot(&self) -> Vec<ModelAdmissionSnapshot> {
         let lanes = self.lanes.borrow();
-        let of = |lane: &Rc<Lane>| LaneSnapshot {
+        let of = |lane: &Rc<ModelAdmission>| ModelAdmissionSnapshot {
             key: lane.key.to_string(),
             in_flight: lane.in_flight.get(),
             limit: lane.limiter.borrow().limit(),
@@ -159,17 +167,19 @@ impl Gatekeeper {
         all
     }
 
-    fn lane(&self, who: &Applicant<'_>, now: Instant) -> Rc<Lane> {
+    fn lane(&self, who: &AdmissionRequest<'_>, now: Instant) -> Rc<ModelAdmission> {
         let mut all = self.lanes.borrow_mut();
-        let this = |lane: &&Rc<Lane>| *lane.key.scene == *who.scene && lane.version == who.version;
+        let this = |lane: &&Rc<ModelAdmission>| {
+            *lane.key.scene == *who.scene && lane.version == who.version
+        };
         if let Some(lane) = all.get(who.model).and_then(|lanes| lanes.iter().find(this)) {
             return Rc::clone(lane);
         }
-        if all.len() >= MOST_LANES {
+        if all.len() >= MAX_LANES {
             all.clear();
         }
         let version = u64::from(who.version.get());
-        let lane = Rc::new(Lane {
+        let lane = Rc::new(ModelAdmission {
             version: who.version,
             key: BreakerKey::new(who.model.as_str(), version, who.scene),
             limiter: RefCell::new(Limiter::new(self.limiter, now)),
@@ -185,16 +195,16 @@ impl Gatekeeper {
 }
 
 /// The right to ask a model once. Dropped without a word, it was cancelled.
-pub struct Pass<'k> {
-    keeper: &'k Gatekeeper,
-    lane: Rc<Lane>,
+pub(crate) struct AdmissionPermit<'k> {
+    keeper: &'k AdmissionController,
+    lane: Rc<ModelAdmission>,
     ticket: Option<Ticket>,
     short_deadline: bool,
 }
 
-impl Pass<'_> {
+impl AdmissionPermit<'_> {
     /// The model answered.
-    pub fn answered(mut self, times: &RunTimes, now: Instant) {
+    pub(crate) fn answered(mut self, times: &RunTimes, now: Instant) {
         self.lane.limiter.borrow_mut().observe(times.queue, now);
         let took = times.run + times.batch;
         self.lane
@@ -212,7 +222,7 @@ impl Pass<'_> {
     }
 
     /// The request was not answered, for this reason.
-    pub fn failed(mut self, failure: &Failure, now: Instant) {
+    pub(crate) fn failed(mut self, failure: &Failure, now: Instant) {
         let outcome = match failure.code {
             // What waited too long in our queue says nothing about the model.
             _ if failure.never_ran => Outcome::Shed,
@@ -247,7 +257,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for AdmissionPermit<'_> {
     fn drop(&mut self) {
         self.lane.in_flight.set(self.lane.in_flight.get() - 1);
     }
@@ -261,7 +271,7 @@ mod tests {
     use super::*;
 
     struct Bench {
-        keeper: Gatekeeper,
+        keeper: AdmissionController,
         registry: Registry,
         clock: ManualClock,
         model: ModelName,
@@ -282,7 +292,7 @@ mod tests {
             window: ms(100),
             most: 4,
         };
-        let keeper = Gatekeeper::new(registry.directory(), profile, limiter);
+        let keeper = AdmissionController::new(registry.directory(), profile, limiter);
         Bench {
             keeper,
             registry,
@@ -292,9 +302,9 @@ mod tests {
     }
 
     impl Bench {
-        fn admit(&self, limit_ms: u64) -> Result<Pass<'_>, Failure> {
+        fn admit(&self, limit_ms: u64) -> Result<AdmissionPermit<'_>, Failure> {
             let now = self.clock.now();
-            let who = Applicant {
+            let who = AdmissionRequest {
                 model: &self.model,
                 version: ModelVersion::new(1).unwrap(),
                 scene: "s",

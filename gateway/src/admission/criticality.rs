@@ -11,7 +11,7 @@ static KEY_HEADER: HeaderName = HeaderName::from_static("x-criticality-key");
 
 /// `X-Criticality`, critical where absent. The highest class takes the configured key, so that not
 /// everybody claims it.
-pub fn criticality(headers: &HeaderMap, key: &Secret) -> Result<Criticality, Failure> {
+pub(crate) fn criticality(headers: &HeaderMap, key: &Secret) -> Result<Criticality, Failure> {
     let text = |name: &HeaderName| {
         headers
             .get(name)

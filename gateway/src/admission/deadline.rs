@@ -11,7 +11,11 @@ use crate::failure::Failure;
 static TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 /// The deadline from headers and configuration, counted from `start`; the body may tighten it.
-pub fn deadline(start: Instant, headers: &HeaderMap, limit: Duration) -> Result<Deadline, Failure> {
+pub(crate) fn deadline(
+    start: Instant,
+    headers: &HeaderMap,
+    limit: Duration,
+) -> Result<Deadline, Failure> {
     let configured = Deadline::after(start, limit);
     let Some(value) = headers.get(&TIMEOUT_HEADER) else {
         return Ok(configured);

@@ -10,9 +10,9 @@ use std::{
 };
 
 /// Runs kept.
-const MOST_RUNS: usize = 128;
+const MAX_RUNS: usize = 128;
 /// Runs needed before anything is predicted.
-const LEAST_RUNS: usize = 20;
+const MIN_RUNS: usize = 20;
 /// How long a run counts.
 const FRESH: Duration = Duration::from_secs(2);
 /// Runs after which the percentile is taken anew.
@@ -26,7 +26,7 @@ struct Run {
 
 /// What one worker thread has seen of one model.
 #[derive(Debug, Default)]
-pub struct Predictor {
+pub(super) struct Predictor {
     runs: VecDeque<Run>,
     since_refresh: usize,
     p95: Duration,
@@ -36,7 +36,7 @@ pub struct Predictor {
 
 /// What is expected of a request that would enter now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prediction {
+pub(super) struct Prediction {
     /// Behind those in flight.
     pub wait: Duration,
     /// 95th percentile of execution.
@@ -45,8 +45,8 @@ pub struct Prediction {
 
 impl Predictor {
     /// Learns from an answered request: what its run took, and how many requests shared it.
-    pub fn observe(&mut self, took: Duration, batch_requests: usize, now: Instant) {
-        if self.runs.len() == MOST_RUNS {
+    pub(super) fn observe(&mut self, took: Duration, batch_requests: usize, now: Instant) {
+        if self.runs.len() == MAX_RUNS {
             self.runs.pop_front();
         }
         self.runs.push_back(Run { at: now, took });
@@ -57,7 +57,7 @@ impl Predictor {
             (self.mean_share * 15 + share) / 16
         };
         self.since_refresh += 1;
-        if self.since_refresh >= REFRESH || self.runs.len() <= LEAST_RUNS {
+        if self.since_refresh >= REFRESH || self.runs.len() <= MIN_RUNS {
             self.since_refresh = 0;
             self.refresh();
         }
@@ -65,12 +65,12 @@ impl Predictor {
 
     /// What a request would find that enters behind `in_flight` others; none where too little was
     /// seen lately.
-    pub fn predict(&mut self, in_flight: usize, now: Instant) -> Option<Prediction> {
+    pub(super) fn predict(&mut self, in_flight: usize, now: Instant) -> Option<Prediction> {
         let stale = |run: &Run| now.saturating_duration_since(run.at) > FRESH;
         while self.runs.front().is_some_and(stale) {
             self.runs.pop_front();
         }
-        if self.runs.len() < LEAST_RUNS {
+        if self.runs.len() < MIN_RUNS {
             return None;
         }
         let ahead = u32::try_from(in_flight).unwrap_or(u32::MAX);
@@ -99,7 +99,7 @@ mod tests {
     fn wait_and_run_are_those_seen_lately() {
         let clock = ManualClock::new();
         let mut predictor = Predictor::default();
-        for n in 1..=LEAST_RUNS as u64 {
+        for n in 1..=MIN_RUNS as u64 {
             assert_eq!(predictor.predict(3, clock.now()), None);
             predictor.observe(
                 Duration::from_millis(if n == 20 { 9 } else { 4 }),

@@ -2,7 +2,7 @@
 //!
 //! 1. Readiness says no; for `drain.delay` requests are answered as usual, each telling its
 //!    connection to close, while load balancers take notice.
-//! 2. The door is barred, the listener's backlog emptied, and the port closed.
+//! 2. The listener is barred, the listener's backlog emptied, and the port closed.
 //! 3. Every accepted connection gets the answer to its first request, every request its answer.
 //! 4. What is left are idle connections: they are closed, and the threads end.
 //!
@@ -96,7 +96,7 @@ impl Gateway {
     }
 
     async fn close_the_door(&self, end: Instant) {
-        if let Err(error) = self.door.bar() {
+        if let Err(error) = self.listener.reject_new_connections() {
             tracing::warn!(%error, "the port could not be barred; who connects just now may be reset");
         }
         let port = self.http().port();
@@ -108,7 +108,7 @@ impl Gateway {
         // Whoever began to connect and never confirms it is not waited for.
         let _ = timeout(CONFIRMED_WITHIN, confirmed).await;
         let emptied = async {
-            while self.door.somebody_waits() {
+            while self.listener.has_backlog() {
                 sleep(LOOK_EVERY).await;
             }
         };
@@ -120,7 +120,7 @@ impl Gateway {
         self.data_server.0.pause().await;
         // The accepting thread is told, not waited for: it lets go of the socket a moment later.
         sleep(LOOK_EVERY).await;
-        self.door.close();
+        self.listener.close();
     }
 
     async fn all_answered(&self) {
@@ -129,8 +129,11 @@ impl Gateway {
                 sleep(LOOK_EVERY).await;
             }
         }
-        let patience = self.shared.settings.http.header_timeout.0;
-        if timeout(patience, self.all_heard()).await.is_err() {
+        let first_request_timeout = self.shared.settings.http.header_timeout.0;
+        if timeout(first_request_timeout, self.all_heard())
+            .await
+            .is_err()
+        {
             tracing::info!("some connections never said anything and are closed");
         }
         self.answered_by(|_| true).await;

@@ -34,10 +34,10 @@ pub(super) fn open(address: SocketAddr, backlog: u32) -> io::Result<TcpListener>
     Ok(TcpListener::from(socket))
 }
 
-/// A second handle to a listener that somebody else accepts from, to close the door with.
-pub(super) struct Door(Socket);
+/// A second handle to a listener that somebody else accepts from, to close the listener with.
+pub(super) struct DrainingListener(Socket);
 
-impl Door {
+impl DrainingListener {
     pub(super) fn of(listener: &TcpListener) -> io::Result<Self> {
         Ok(Self(Socket::from(listener.try_clone()?)))
     }
@@ -46,14 +46,14 @@ impl Door {
     /// backlog, and those it is just completing get there. Closing the socket at once would reset
     /// them, after they were told "connected". A new attempt is not refused but left unanswered; by
     /// the time it is repeated, the port is closed.
-    pub(super) fn bar(&self) -> io::Result<()> {
+    pub(super) fn reject_new_connections(&self) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         self.0.attach_filter(&no_new_connections())?;
         Ok(())
     }
 
     /// Whether somebody still waits in the backlog.
-    pub(super) fn somebody_waits(&self) -> bool {
+    pub(super) fn has_backlog(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let at_once = Timespec {
             tv_sec: 0,
@@ -102,15 +102,15 @@ mod tests {
     fn who_is_in_the_backlog_when_the_door_is_barred_can_still_be_accepted() {
         let listener = open(([127, 0, 0, 1], 0).into(), 16).unwrap();
         let address = listener.local_addr().unwrap();
-        let door = Door::of(&listener).unwrap();
-        assert!(!door.somebody_waits());
+        let draining = DrainingListener::of(&listener).unwrap();
+        assert!(!draining.has_backlog());
         let early = TcpStream::connect(address).unwrap();
-        door.bar().unwrap();
-        assert!(door.somebody_waits());
+        draining.reject_new_connections().unwrap();
+        assert!(draining.has_backlog());
         let (accepted, _) = listener.accept().unwrap();
         assert_eq!(accepted.peer_addr().unwrap(), early.local_addr().unwrap());
-        assert!(!door.somebody_waits());
-        door.close();
+        assert!(!draining.has_backlog());
+        draining.close();
         if cfg!(target_os = "linux") {
             let late = TcpStream::connect(address).unwrap_err();
             assert_eq!(late.kind(), io::ErrorKind::ConnectionRefused);

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use actix_rt::task::JoinHandle;
 use actix_web::dev::ServerHandle;
 
-use super::{drain::WorkerEnd, listeners::Door};
+use super::{drain::WorkerEnd, listeners::DrainingListener};
 use crate::front::Shared;
 
 pub(super) type Running = (ServerHandle, JoinHandle<io::Result<()>>);
@@ -14,7 +14,7 @@ pub(super) type Running = (ServerHandle, JoinHandle<io::Result<()>>);
 pub struct Gateway {
     pub(super) shared: Arc<Shared>,
     pub(super) workers: Vec<WorkerEnd>,
-    pub(super) door: Door,
+    pub(super) listener: DrainingListener,
     pub(super) data_server: Running,
     pub(super) admin_server: Running,
     http: SocketAddr,
@@ -25,7 +25,7 @@ pub struct Gateway {
 pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) workers: Vec<WorkerEnd>,
-    pub(super) door: Door,
+    pub(super) listener: DrainingListener,
     pub(super) data_server: Running,
     pub(super) admin_server: Running,
     /// Of the data port and of the admin port.
@@ -38,7 +38,7 @@ impl Gateway {
         Self {
             shared: parts.shared,
             workers: parts.workers,
-            door: parts.door,
+            listener: parts.listener,
             data_server: parts.data_server,
             admin_server: parts.admin_server,
             http,

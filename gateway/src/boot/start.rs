@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use actix::{Actor, Addr};
 use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
-use inference_actor::{CodelSettings, OrtLibrary, Patience, arena::Arenas};
+use inference_actor::{CodelSettings, OrtLibrary, WatchdogTimeouts, arena::Arenas};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
 use tokio::sync::mpsc;
 
 use super::{
     Exit, Gateway,
     drain::WorkerEnd,
-    listeners::{Door, listen},
+    listeners::{DrainingListener, listen},
     malloc, memory_watch,
     running::Parts,
 };
@@ -48,7 +48,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         |listener: &std::net::TcpListener| listener.local_addr().map_err(Exit::unavailable);
     let (http_address, admin_address) = (address(&http)?, address(&admin)?);
 
-    let door = Door::of(&http).map_err(Exit::unavailable)?;
+    let listener = DrainingListener::of(&http).map_err(Exit::unavailable)?;
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
     let (directory, breaker) = breaker(&settings, &clock, &metrics);
     let memory = memory_watch::of_this_machine();
@@ -88,7 +88,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let gateway = Gateway::new(Parts {
         shared: Arc::clone(&shared),
         workers: workers.iter().map(WorkerEnd::of).collect(),
-        door,
+        listener,
         data_server: (data_handle, data),
         admin_server: (admin_handle, admin),
         addresses: (http_address, admin_address),
@@ -152,7 +152,7 @@ fn pool_options(
             healthy_runs: u64::from(supervision.healthy_runs),
             park_after: supervision.park_after,
         },
-        patience: Patience {
+        timeouts: WatchdogTimeouts {
             stall_after: supervision.stall_after.0,
             hang_grace: supervision.hang_grace.0,
         },
@@ -165,10 +165,10 @@ fn pool_options(
         actor_memory_bytes: Some(supervision.actor_memory.0).filter(|bytes| *bytes > 0),
         queue: settings.models.queue,
         codel: CodelSettings {
-            target: settings.admission.standing_target.0,
-            interval: settings.admission.standing_interval.0,
+            target: settings.admission.codel_target.0,
+            interval: settings.admission.codel_interval.0,
         },
-        turn: settings.models.turn.0,
+        turn: settings.models.max_busy_poll.0,
         load_timeout: settings.models.load_timeout.0,
         repository: places.repository(&settings.models.repository),
         loader,

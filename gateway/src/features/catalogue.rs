@@ -24,7 +24,7 @@ pub struct Item {
 }
 
 /// Where an item stands in the catalogue.
-pub type Slot = u32;
+pub(super) type Slot = u32;
 
 /// All items, by slot, by id and by popularity.
 #[derive(Debug, Default)]
@@ -42,25 +42,25 @@ const NO_SLOT: Slot = Slot::MAX;
 
 impl Catalogue {
     /// Most items, so that a table by model index stays small.
-    pub const MOST_ITEMS: usize = 1 << 24;
+    pub const MAX_ITEMS: usize = 1 << 24;
 
     /// A catalogue of these items; fails with a reason where ids or indexes clash.
     pub fn new(items: Vec<Item>) -> Result<Self, String> {
-        if items.len() > Self::MOST_ITEMS {
+        if items.len() > Self::MAX_ITEMS {
             return Err(format!(
                 "{} items, more than {}",
                 items.len(),
-                Self::MOST_ITEMS
+                Self::MAX_ITEMS
             ));
         }
         let mut catalogue = Self::default();
         for (slot, item) in (0..).zip(&items) {
             let index = item.index as usize;
-            if index >= Self::MOST_ITEMS {
+            if index >= Self::MAX_ITEMS {
                 return Err(format!(
                     "item `{}` has index {index}, above {}",
                     item.id,
-                    Self::MOST_ITEMS
+                    Self::MAX_ITEMS
                 ));
             }
             if catalogue
@@ -157,14 +157,14 @@ impl Catalogue {
 /// The table of ids that are plain numbers, as long as the largest; empty where that would leave it
 /// mostly so.
 fn by_number(items: &[Item]) -> Vec<Slot> {
-    const MOST_PLACES_AN_ITEM: usize = 4;
+    const MAX_PLACES_AN_ITEM: usize = 4;
     let numbers = || {
         (0..)
             .zip(items)
             .filter_map(|(slot, item)| Some((number(&item.id)?, slot)))
     };
     let places = numbers().map(|(number, _)| number + 1).max().unwrap_or(0);
-    if places > numbers().count() * MOST_PLACES_AN_ITEM {
+    if places > numbers().count() * MAX_PLACES_AN_ITEM {
         return Vec::new();
     }
     let mut table = vec![NO_SLOT; places];
@@ -174,9 +174,9 @@ fn by_number(items: &[Item]) -> Vec<Slot> {
 
 /// The number that an id is the usual way of writing, if it is one of a few digits.
 fn number(id: &str) -> Option<usize> {
-    const MOST_DIGITS: usize = 9;
+    const MAX_DIGITS: usize = 9;
     let bytes = id.as_bytes();
-    let usual = (1..=MOST_DIGITS).contains(&bytes.len()) && (bytes[0] != b'0' || bytes.len() == 1);
+    let usual = (1..=MAX_DIGITS).contains(&bytes.len()) && (bytes[0] != b'0' || bytes.len() == 1);
     if !usual {
         return None;
     }

@@ -21,9 +21,9 @@ use super::{
 };
 
 /// Longest history kept, most recent first; models look at far fewer.
-const MOST_HISTORY: usize = 1 << 16;
+const MAX_HISTORY: usize = 1 << 16;
 /// Most profile features.
-const MOST_PROFILE: usize = 256;
+const MAX_PROFILE: usize = 256;
 
 /// Why an import ended without a store.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +163,7 @@ fn record(person: &UserLine, features: &[String], known: &Catalogue) -> Result<V
     {
         return Err(format!("history names index {index}, which no item has"));
     }
-    let kept = person.history.len().min(MOST_HISTORY);
+    let kept = person.history.len().min(MAX_HISTORY);
     let profile: Vec<u32> = features
         .iter()
         .map(|f| person.profile.get(f).copied().unwrap_or(0))
@@ -182,9 +182,9 @@ fn profile_features(users: &Path, people: &[UserLine]) -> Result<Vec<String>, Im
     };
     let all: std::collections::BTreeSet<&String> =
         people.iter().flat_map(|p| p.profile.keys()).collect();
-    if all.len() > MOST_PROFILE {
+    if all.len() > MAX_PROFILE {
         return Err(wrong(format!(
-            "{} profile features, at most {MOST_PROFILE} are kept",
+            "{} profile features, at most {MAX_PROFILE} are kept",
             all.len()
         )));
     }

@@ -25,7 +25,7 @@ struct Terms {
 
 impl Front {
     /// Asks an actor of the model and waits for the one answer, at most until the deadline.
-    pub async fn infer(
+    pub(crate) async fn infer(
         &self,
         route: &ModelRoute,
         inputs: Vec<Option<Tensor>>,
@@ -48,7 +48,7 @@ impl Front {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
-        if !failure.elsewhere || deadline.expired(self.now()) {
+        if !failure.retry_on_other_actor || deadline.expired(self.now()) {
             return Err(failure.into());
         }
         let now = self.route_of_now(route);
@@ -56,7 +56,7 @@ impl Front {
             return Err(failure.into());
         };
         tracing::debug!(first = %first.id, second = %second.id, reason = %failure, "asked elsewhere");
-        self.shared.metrics.asked_elsewhere();
+        self.shared.metrics.retried_on_other_actor();
         Ok(self.ask(route, second, &work, terms, false).await?)
     }
 
@@ -107,7 +107,7 @@ impl Front {
                     format!("the actor {} has stopped", actor.id),
                 ),
             };
-            InferFailure::elsewhere(code, told)
+            InferFailure::retryable_on_other_actor(code, told)
         })?;
         // Whichever comes first: the answer is of no use, or the request's memory is needed back.
         let until = terms.deadline.at().min(terms.leases_until).into();
@@ -123,7 +123,7 @@ impl Front {
         let in_time = !terms.deadline.expired(self.now());
         if in_time && !work.started() && other == Some(true) {
             // Dropping the receiver takes the request out of the stalled actor's list.
-            return Err(InferFailure::elsewhere(
+            return Err(InferFailure::retryable_on_other_actor(
                 ErrorCode::ModelUnavailable,
                 format!("the actor {} is held up by a run", actor.id),
             ));
@@ -157,7 +157,7 @@ impl Front {
             Ok(Ok(result)) => result,
             // It ended without a word: its thread was given up. Whether the engine finished is
             // unknown, but nobody else will answer.
-            Ok(Err(_)) => Err(InferFailure::elsewhere(
+            Ok(Err(_)) => Err(InferFailure::retryable_on_other_actor(
                 ErrorCode::Internal,
                 "the actor went away with the request",
             )),

@@ -29,11 +29,11 @@ mod target;
 
 use actix_web::{Route, web};
 
-pub use self::control::configure_admin;
+pub(crate) use self::control::configure_admin;
 use super::rest::fallback::{only_get, only_post};
 
 /// The paths of the data port.
-pub fn configure(config: &mut web::ServiceConfig) {
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
     get(config, "/v2", web::get().to(metadata::server));
     let models = web::scope("/v2/models").default_service(web::to(paths::serve));
     config.service(models);

@@ -8,7 +8,7 @@ mod recommend;
 use actix_web::web;
 
 /// The paths of the data port.
-pub fn configure(config: &mut web::ServiceConfig) {
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(
             web::resource("/v2/recommend/item")

@@ -7,7 +7,7 @@ use super::{Times, rank::Ranked};
 use crate::features::Catalogue;
 
 /// What an answer says.
-pub struct AnswerParts<'a> {
+pub(super) struct AnswerParts<'a> {
     /// The request's id.
     pub request_id: &'a RequestId,
     /// Whom for.
@@ -31,7 +31,7 @@ pub struct AnswerParts<'a> {
 impl AnswerParts<'_> {
     /// Everything but the times, which are not known yet; `finish` adds them.
     #[must_use]
-    pub fn write(&self) -> Vec<u8> {
+    pub(super) fn write(&self) -> Vec<u8> {
         let mut out =
             Vec::with_capacity(384 + self.best.len() * if self.with_title { 96 } else { 48 });
         out.extend_from_slice(b"{\"request_id\":");
@@ -75,7 +75,7 @@ impl AnswerParts<'_> {
 }
 
 /// Closes an answer with its times.
-pub fn finish(out: &mut Vec<u8>, times: &Times) {
+pub(super) fn finish(out: &mut Vec<u8>, times: &Times) {
     out.extend_from_slice(b",\"timing_us\":{");
     let fields = [
         ("parse", times.parse),

@@ -29,7 +29,7 @@ struct Row<'a> {
 }
 
 /// Whose inputs are made, and of what.
-pub struct Task<'a> {
+pub(super) struct Task<'a> {
     /// The scene's name.
     pub scene_name: &'a str,
     /// The scene.
@@ -43,7 +43,7 @@ pub struct Task<'a> {
 }
 
 /// Looks the user up once, chooses candidates and fills every input.
-pub fn inputs(
+pub(super) fn inputs(
     front: &Front,
     request: &mut Recommend,
     task: &Task<'_>,
@@ -101,7 +101,7 @@ pub fn inputs(
 }
 
 /// Only the candidates of a request: what a fallback ranks.
-pub fn candidates(
+pub(super) fn candidates(
     front: &Front,
     request: &mut Recommend,
     scene: &Scene,

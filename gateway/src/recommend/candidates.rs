@@ -7,7 +7,7 @@ use super::request::{Recommend, SlotSet};
 use crate::features::Catalogue;
 
 /// What a request ranks, and the tensors made of it.
-pub struct Selection {
+pub(super) struct Selection {
     /// Catalogue slots, in the order of the candidate rows.
     pub slots: Vec<u32>,
     /// Candidates the request named that the catalogue does not know.
@@ -17,7 +17,7 @@ pub struct Selection {
 }
 
 /// The request's own candidates, all of them; else the scene's, without what the user has rated.
-pub fn choose(
+pub(super) fn choose(
     catalogue: &Catalogue,
     request: &mut Recommend,
     scene: &Scene,
@@ -48,7 +48,7 @@ pub fn choose(
 
 /// Whether `choose` will look at what the user has seen.
 #[must_use]
-pub fn looks_at_history(request: &Recommend) -> bool {
+pub(super) fn looks_at_history(request: &Recommend) -> bool {
     request.candidates.is_none() && !request.include_seen
 }
 

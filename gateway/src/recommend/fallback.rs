@@ -10,13 +10,13 @@ use super::rank::{Ranked, top};
 use crate::features::Catalogue;
 
 /// Lists a thread keeps.
-const MOST_LISTS: usize = 4096;
+const MAX_LISTS: usize = 4096;
 /// How long a list stays good.
 const FRESH: Duration = Duration::from_secs(600);
 
 /// Candidates by popularity; the score is the share of the most popular item's ratings, in 0…1.
 #[must_use]
-pub fn by_popularity(catalogue: &Catalogue, slots: &[u32], top_k: usize) -> Vec<Ranked> {
+pub(super) fn by_popularity(catalogue: &Catalogue, slots: &[u32], top_k: usize) -> Vec<Ranked> {
     let most = catalogue
         .by_popularity()
         .first()
@@ -36,7 +36,7 @@ type Place = (String, String);
 
 /// The last good list of recent users, of one thread: bounded, oldest out first, expiring.
 #[derive(Default)]
-pub struct LastLists(RefCell<Inner>);
+pub(super) struct LastLists(RefCell<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -46,7 +46,7 @@ struct Inner {
 
 impl LastLists {
     /// Keeps a list for later.
-    pub fn keep(&self, user: &str, scene: &str, list: &[Ranked], now: Instant) {
+    pub(super) fn keep(&self, user: &str, scene: &str, list: &[Ranked], now: Instant) {
         let mut inner = self.0.borrow_mut();
         let place = (user.to_owned(), scene.to_owned());
         let kept = Kept {
@@ -57,7 +57,7 @@ impl LastLists {
             return;
         }
         inner.order.push_back(place);
-        if inner.order.len() > MOST_LISTS
+        if inner.order.len() > MAX_LISTS
             && let Some(oldest) = inner.order.pop_front()
         {
             inner.lists.remove(&oldest);
@@ -65,7 +65,13 @@ impl LastLists {
     }
 
     /// The list of a user, while it is fresh.
-    pub fn find(&self, user: &str, scene: &str, top_k: usize, now: Instant) -> Option<Vec<Ranked>> {
+    pub(super) fn find(
+        &self,
+        user: &str,
+        scene: &str,
+        top_k: usize,
+        now: Instant,
+    ) -> Option<Vec<Ranked>> {
         let inner = self.0.borrow();
         let kept = inner.lists.get(&(user.to_owned(), scene.to_owned()))?;
         let fresh = now.saturating_duration_since(kept.at) < FRESH;
@@ -105,7 +111,7 @@ mod tests {
                 score: 0.4,
             },
         ];
-        for user in 0..=MOST_LISTS {
+        for user in 0..=MAX_LISTS {
             lists.keep(&user.to_string(), "s", &list, clock.now());
         }
         assert!(

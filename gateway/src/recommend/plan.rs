@@ -5,7 +5,7 @@ use inference_actor::{InputSpec, ModelSpec, Role};
 
 /// One column of a per-request input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
+pub(super) enum Column {
     /// A profile feature, by its position in the user's record; none if the store lacks it.
     Profile(Option<usize>),
     /// Hour of the day plus one; 0 unknown.
@@ -18,7 +18,7 @@ pub enum Column {
 
 /// Which side of a user's history an input shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum History {
+pub(super) enum History {
     /// Item indexes of everything rated.
     Items,
     /// Item indexes of what was rated 4 or better.
@@ -29,7 +29,7 @@ pub enum History {
 
 /// How one input is filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fill {
+pub(super) enum Fill {
     /// `[1, length]`, most recent first, 0 behind the end.
     History {
         /// Which side.
@@ -47,7 +47,7 @@ pub enum Fill {
 
 /// How each input of a model is filled, in the order of its spec.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Plan {
+pub(super) struct Plan {
     /// One entry an input.
     pub fills: Vec<Fill>,
 }
@@ -56,7 +56,7 @@ const KNOWN: &str = "history.items, history.liked, history.ratings, user.NAME, c
 
 impl Plan {
     /// The plan for a model; fails with what to change in its manifest.
-    pub fn of(spec: &ModelSpec, profile_features: &[String]) -> Result<Self, String> {
+    pub(super) fn of(spec: &ModelSpec, profile_features: &[String]) -> Result<Self, String> {
         if spec.score_output().is_none() {
             return Err("no output of role score in model.toml".to_owned());
         }

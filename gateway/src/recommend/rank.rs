@@ -6,7 +6,7 @@ use crate::features::Catalogue;
 
 /// A ranked item.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ranked {
+pub(super) struct Ranked {
     /// Its place in the catalogue.
     pub slot: u32,
     /// What the model gave it.
@@ -16,7 +16,12 @@ pub struct Ranked {
 /// The `top_k` best of `slots`, ties by item id in byte order. `scores` are finite and in the order
 /// of `slots`.
 #[must_use]
-pub fn top(catalogue: &Catalogue, slots: &[u32], scores: &[f32], top_k: usize) -> Vec<Ranked> {
+pub(super) fn top(
+    catalogue: &Catalogue,
+    slots: &[u32],
+    scores: &[f32],
+    top_k: usize,
+) -> Vec<Ranked> {
     let mut all: Vec<Ranked> = slots
         .iter()
         .zip(scores)

@@ -10,22 +10,22 @@ use super::{fallback::LastLists, plan::Plan};
 use crate::{failure::Failure, front::Front};
 
 /// Most models whose plans a thread keeps; beyond, the oldest goes.
-const MOST_PLANS: usize = 64;
+const MAX_PLANS: usize = 64;
 
 /// A plan, or why the model cannot rank.
 pub(super) type PlanResult = Result<Rc<Plan>, Failure>;
 
 /// See the module.
-pub struct Desk {
+pub(crate) struct Recommender {
     front: Rc<Front>,
     plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
     last_lists: LastLists,
 }
 
-impl Desk {
-    /// The desk of a front's thread.
+impl Recommender {
+    /// The recommender of a front's thread.
     #[must_use]
-    pub fn new(front: Rc<Front>) -> Self {
+    pub(crate) fn new(front: Rc<Front>) -> Self {
         Self {
             front,
             plans: RefCell::default(),
@@ -35,7 +35,7 @@ impl Desk {
 
     /// The front of this thread.
     #[must_use]
-    pub fn front(&self) -> &Front {
+    pub(crate) fn front(&self) -> &Front {
         &self.front
     }
 
@@ -57,7 +57,7 @@ impl Desk {
             Failure::new(ErrorCode::ModelUnavailable, message)
         });
         let mut plans = self.plans.borrow_mut();
-        if plans.len() >= MOST_PLANS {
+        if plans.len() >= MAX_PLANS {
             drop(plans.remove(0));
         }
         plans.push((Arc::clone(spec), plan.clone()));

@@ -13,25 +13,25 @@ pub(super) use self::slot_set::SlotSet;
 use crate::{failure::Failure, features::Catalogue};
 
 /// Longest user or device id.
-pub const MOST_ID_BYTES: usize = 256;
+pub(crate) const MAX_ID_BYTES: usize = 256;
 /// Room that is made for a list before its length is known.
 const USUAL_CANDIDATES: usize = 128;
 /// Longest list one answer may have.
-pub const MOST_TOP_K: u64 = 1000;
+pub(crate) const MAX_TOP_K: u64 = 1000;
 const DEFAULT_TOP_K: usize = 20;
 /// The scene of a request that names none.
 const DEFAULT_SCENE: &str = "home_feed";
 
 /// Bounds on what is parsed.
 #[derive(Debug, Clone, Copy)]
-pub struct ParseLimits {
+pub(crate) struct ParseLimits {
     /// Most candidates.
     pub candidates: usize,
 }
 
 /// Candidates that a request names.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// Known ones, as catalogue slots, in the order of the request; each once.
     pub slots: Vec<u32>,
     /// How many were not in the catalogue.
@@ -40,7 +40,7 @@ pub struct Named {
 
 /// A request, checked field by field.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Recommend {
+pub(crate) struct Recommend {
     /// Whom for.
     pub user_id: CompactString,
     /// Where in the shop.
@@ -65,7 +65,11 @@ pub struct Recommend {
 
 impl Recommend {
     /// Parses a body. Every mistake is the caller's and says where it stands.
-    pub fn parse(body: &[u8], catalogue: &Catalogue, limits: ParseLimits) -> Result<Self, Failure> {
+    pub(crate) fn parse(
+        body: &[u8],
+        catalogue: &Catalogue,
+        limits: ParseLimits,
+    ) -> Result<Self, Failure> {
         let mut json = serde_json::Deserializer::from_slice(body);
         let parsed = RequestSeed { catalogue, limits }.deserialize(&mut json);
         parsed
@@ -177,11 +181,11 @@ fn typed<'de, T: serde::Deserialize<'de>, M: MapAccess<'de>>(
 
 fn id<'de, M: MapAccess<'de>>(map: &mut M, field: &str) -> Result<CompactString, M::Error> {
     let text: CompactString = typed(map, field)?;
-    if (1..=MOST_ID_BYTES).contains(&text.len()) {
+    if (1..=MAX_ID_BYTES).contains(&text.len()) {
         return Ok(text);
     }
     let message = format!(
-        "`{field}` has {} bytes; it must have 1 to {MOST_ID_BYTES}",
+        "`{field}` has {} bytes; it must have 1 to {MAX_ID_BYTES}",
         text.len()
     );
     Err(de::Error::custom(message))
@@ -190,9 +194,9 @@ fn id<'de, M: MapAccess<'de>>(map: &mut M, field: &str) -> Result<CompactString,
 fn top_k<'de, M: MapAccess<'de>>(map: &mut M) -> Result<usize, M::Error> {
     let wanted: u64 = typed(map, "top_k")?;
     match usize::try_from(wanted) {
-        Ok(k) if (1..=MOST_TOP_K).contains(&wanted) => Ok(k),
+        Ok(k) if (1..=MAX_TOP_K).contains(&wanted) => Ok(k),
         _ => Err(de::Error::custom(format!(
-            "`top_k` is {wanted}; it must be 1 to {MOST_TOP_K}"
+            "`top_k` is {wanted}; it must be 1 to {MAX_TOP_K}"
         ))),
     }
 }

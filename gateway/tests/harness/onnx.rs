@@ -1,7 +1,7 @@
 //! A real ONNX model small enough to be written by hand.
 
 /// A model that gives every candidate the score 0.5: `Sigmoid(Cast(candidates - candidates))`.
-pub fn all_equal() -> Vec<u8> {
+pub(crate) fn all_equal() -> Vec<u8> {
     const FLOAT: u64 = 1;
     const INT64: u64 = 7;
     let to_float = [

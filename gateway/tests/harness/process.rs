@@ -17,34 +17,34 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    PATIENCE,
+    STEP_TIMEOUT,
     client::{self, Answer},
     eventually,
     repository::Repository,
 };
 
 /// A port that the system chooses.
-pub const ANY_PORT: &str = "127.0.0.1:0";
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 /// Settings under which nothing is refused for taking long: for tests of answers, which run on
 /// machines that are busy with other things.
-pub const UNHURRIED: &str = r#"
+pub(crate) const UNHURRIED: &str = r#"
 [limits]
 deadline = "20s"
 [admission]
 queue_delay = "60s"
-standing_target = "60s"
-standing_interval = "60s"
+codel_target = "60s"
+codel_interval = "60s"
 "#;
-pub const RECOMMEND: &str = "/v2/recommend/item";
+pub(crate) const RECOMMEND: &str = "/v2/recommend/item";
 
 /// The workspace the binary was built in.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     crate_folder.parent().unwrap().to_owned()
 }
 
 /// A gateway that is about to be started.
-pub struct Setup {
+pub(crate) struct Setup {
     command: Command,
     kept: Kept,
 }
@@ -57,13 +57,13 @@ struct Kept {
 
 impl Setup {
     /// On ports that the system chooses, otherwise with every default.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ports = ["--http", ANY_PORT, "--grpc", ANY_PORT, "--admin", ANY_PORT];
         Self::bare().args(ports)
     }
 
     /// With nothing said on the command line, nor in the environment.
-    pub fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
         let inherited = std::env::vars_os().map(|(name, _)| name);
         for name in inherited.filter(|name| name.to_string_lossy().starts_with("GATEWAY_")) {
@@ -76,30 +76,30 @@ impl Setup {
         Self { command, kept }
     }
 
-    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.command.args(args);
         self
     }
 
-    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Started from this folder.
-    pub fn folder(mut self, folder: &Path) -> Self {
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
     }
 
     /// With a configuration file of this text.
-    pub fn config(self, toml: &str) -> Self {
+    pub(crate) fn config(self, toml: &str) -> Self {
         let path = self.file("gateway.toml", toml.as_bytes());
         self.args([OsStr::new("--config"), path.as_os_str()])
     }
 
     /// Over the models of this repository.
-    pub fn repository(mut self, repository: Repository) -> Self {
+    pub(crate) fn repository(mut self, repository: Repository) -> Self {
         self = self.args([
             OsStr::new("--model-repository"),
             repository.path().as_os_str(),
@@ -109,14 +109,14 @@ impl Setup {
     }
 
     /// Puts a file beside the configuration, for as long as the gateway is used.
-    pub fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
         let path = self.kept.folder.path().join(name);
         std::fs::write(&path, contents).unwrap();
         path
     }
 
     /// Starts it and waits for its `listening` line.
-    pub fn start(self) -> Gateway {
+    pub(crate) fn start(self) -> Gateway {
         let mut running = Running::spawn(self);
         let line = match running.next_line() {
             Ok(line) => line,
@@ -131,7 +131,7 @@ impl Setup {
     }
 
     /// Starts it and waits for its end, as of one that cannot serve or only has to tell something.
-    pub fn run(self) -> Ended {
+    pub(crate) fn run(self) -> Ended {
         Running::spawn(self).end()
     }
 }
@@ -150,7 +150,7 @@ fn addresses(line: &str) -> (SocketAddr, SocketAddr) {
 
 /// How a process ended and what it said.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its exit status; none if a signal ended it.
     pub status: Option<i32>,
     pub stdout: Vec<String>,
@@ -194,7 +194,7 @@ impl Running {
     }
 
     fn next_line(&mut self) -> Result<String, RecvTimeoutError> {
-        self.stdout.get_mut().unwrap().recv_timeout(PATIENCE)
+        self.stdout.get_mut().unwrap().recv_timeout(STEP_TIMEOUT)
     }
 
     /// Waits for the end; a process that does not end is killed, and the test fails.
@@ -248,7 +248,7 @@ fn read_lines(
 }
 
 /// A gateway that serves. Dropping it kills it.
-pub struct Gateway {
+pub(crate) struct Gateway {
     running: Running,
     pub http: SocketAddr,
     pub admin: SocketAddr,
@@ -256,12 +256,12 @@ pub struct Gateway {
 
 impl Gateway {
     /// What it has written to standard error so far.
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         self.running.stderr.lock().unwrap().clone()
     }
 
     /// All it has written of its start: the line for a person to try comes last.
-    pub async fn log_of_start(&self) -> Vec<String> {
+    pub(crate) async fn log_of_start(&self) -> Vec<String> {
         eventually("the line to try", async || {
             let log = self.log();
             log.iter().any(|line| line.contains("try: ")).then_some(log)
@@ -269,54 +269,54 @@ impl Gateway {
         .await
     }
 
-    pub async fn recommend(&self, body: &Value) -> Answer {
+    pub(crate) async fn recommend(&self, body: &Value) -> Answer {
         client::post(self.http, RECOMMEND, body).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         client::get(self.http, path).await
     }
 
     /// A page of the admin port that must be there.
-    pub async fn admin(&self, path: &str) -> Value {
+    pub(crate) async fn admin(&self, path: &str) -> Value {
         let answer = client::get(self.admin, path).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         answer.json()
     }
 
-    pub async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         let answer = client::get(self.admin, "/metrics").await;
         assert_eq!(answer.status, 200, "{answer:?}");
         String::from_utf8(answer.body.to_vec()).unwrap()
     }
 
     /// Tells it to stop, as an orchestrator would.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let id = i32::try_from(self.running.child.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
     }
 
     /// Waits until it has ended by itself.
-    pub fn end(self) -> Ended {
+    pub(crate) fn end(self) -> Ended {
         self.running.end()
     }
 }
 
 /// One gateway for all tests of a file that run at the same time; gone with the last of them.
-pub struct Shared {
+pub(crate) struct Shared {
     running: Mutex<Weak<Gateway>>,
     setup: fn() -> Setup,
 }
 
 impl Shared {
-    pub const fn new(setup: fn() -> Setup) -> Self {
+    pub(crate) const fn new(setup: fn() -> Setup) -> Self {
         Self {
             running: Mutex::new(Weak::new()),
             setup,
         }
     }
 
-    pub fn get(&self) -> Arc<Gateway> {
+    pub(crate) fn get(&self) -> Arc<Gateway> {
         let mut running = self.running.lock().unwrap();
         running.upgrade().unwrap_or_else(|| {
             let started = Arc::new((self.setup)().start());

@@ -32,18 +32,18 @@ role = "score"
 "#;
 
 /// A folder of models, gone with this value.
-pub struct Repository(tempfile::TempDir);
+pub(crate) struct Repository(tempfile::TempDir);
 
 impl Repository {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, contents).unwrap();
@@ -51,7 +51,7 @@ impl Repository {
     }
 
     /// With a copy of the shipped ranker.
-    pub fn shipped(self) -> Self {
+    pub(crate) fn shipped(self) -> Self {
         for file in ["model.toml", "1/model.onnx", "1/model.bin"] {
             let name = format!("ml100k_din/{file}");
             let contents = fs::read(workspace().join("models").join(&name)).unwrap();
@@ -61,14 +61,14 @@ impl Repository {
     }
 
     /// With a model that a drill engine plays, told how by the keys of `[drill]`.
-    pub fn drill(self, name: &str, keys: &str) -> Self {
+    pub(crate) fn drill(self, name: &str, keys: &str) -> Self {
         fs::create_dir_all(self.path().join(name).join("1")).unwrap();
         self.write(&format!("{name}/model.toml"), format!("{DRILL}{keys}\n"));
         self
     }
 
     /// With an ONNX model that likes all items the same.
-    pub fn all_equal(self, name: &str) -> Self {
+    pub(crate) fn all_equal(self, name: &str) -> Self {
         self.write(&format!("{name}/model.toml"), ALL_EQUAL);
         self.write(&format!("{name}/1/model.onnx"), super::onnx::all_equal());
         self
@@ -76,7 +76,7 @@ impl Repository {
 }
 
 /// The part of a configuration that makes a scene for each of these models, called as the model is.
-pub fn scenes(models: &[&str]) -> String {
+pub(crate) fn scenes(models: &[&str]) -> String {
     let scene = |model: &&str| {
         format!("[scenes.{model}]\nmodel = \"{model}\"\ncandidates = \"popular\"\npool = 100\n")
     };

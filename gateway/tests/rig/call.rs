@@ -7,10 +7,10 @@ use std::{
 };
 
 /// How long a caller waits for an answer: longer than any gateway here may take.
-const PATIENCE: Duration = Duration::from_secs(40);
+const STEP_TIMEOUT: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
@@ -18,20 +18,20 @@ pub struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum NoAnswer {
+pub(crate) enum NoAnswer {
     /// The connection could not be made: the request was never the gateway's.
     NotConnected(io::Error),
     /// The gateway took the connection and gave no whole answer.
     Lost(String),
 }
 
-pub struct Caller {
+pub(crate) struct Caller {
     to: SocketAddr,
     connection: Option<TcpStream>,
 }
 
 impl Caller {
-    pub fn new(to: SocketAddr) -> Self {
+    pub(crate) fn new(to: SocketAddr) -> Self {
         Self {
             to,
             connection: None,
@@ -39,23 +39,28 @@ impl Caller {
     }
 
     /// Connects without saying anything.
-    pub fn connect(&mut self) -> Result<(), NoAnswer> {
+    pub(crate) fn connect(&mut self) -> Result<(), NoAnswer> {
         let limit = Duration::from_secs(5);
         let made = TcpStream::connect_timeout(&self.to, limit);
         let made = made.map_err(NoAnswer::NotConnected)?;
-        made.set_read_timeout(Some(PATIENCE)).unwrap();
+        made.set_read_timeout(Some(STEP_TIMEOUT)).unwrap();
         made.set_nodelay(true).unwrap();
         self.connection = Some(made);
         Ok(())
     }
 
-    pub fn recommend(&mut self, scene: &str, timeout_ms: u64) -> Result<Answer, NoAnswer> {
+    pub(crate) fn recommend(&mut self, scene: &str, timeout_ms: u64) -> Result<Answer, NoAnswer> {
         let body =
             format!(r#"{{"user_id":"196","scene":"{scene}","top_k":3,"timeout_ms":{timeout_ms}}}"#);
         self.send("POST", "/v2/recommend/item", &body)
     }
 
-    pub fn send(&mut self, method: &str, path: &str, body: &str) -> Result<Answer, NoAnswer> {
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<Answer, NoAnswer> {
         if self.connection.is_none() {
             self.connect()?;
         }

@@ -12,7 +12,7 @@
     reason = "test code; clippy only knows the functions marked so"
 )]
 
-pub mod call;
+pub(crate) mod call;
 
 use std::{
     fs,
@@ -29,14 +29,14 @@ use tempfile::TempDir;
 use call::Caller;
 
 /// Nothing measures how fast a step is; this only turns a hang into a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Settings that keep the breaker and the queue's limits out of what is not about them.
-pub const CALM: &str = "[admission]\nstanding_target = \"10s\"\nstanding_interval = \"20s\"\nqueue_delay = \"10s\"\n\
+pub(crate) const CALM: &str = "[admission]\ncodel_target = \"10s\"\ncodel_interval = \"20s\"\nqueue_delay = \"10s\"\n\
     [breaker.evidence]\nconsecutive_failures = 1000000\nfailure_min = 1000000\nslow_calls = 32\nslow_calls_of = 32\ndeadline_miss_min = 1000000\n";
 
 /// A running gateway.
-pub struct Rig {
+pub(crate) struct Rig {
     pub http: SocketAddr,
     pub admin: SocketAddr,
     process: Child,
@@ -45,7 +45,7 @@ pub struct Rig {
 }
 
 /// The manifest of a drill model of one input `x` by candidates and one output `score`.
-pub fn drill(top: &str, behaviour: &str) -> String {
+pub(crate) fn drill(top: &str, behaviour: &str) -> String {
     format!(
         "engine = \"drill\"\n{top}\n[batching]\nrow_budget = 100\n\
          [inputs.x]\nrole = \"candidate\"\nfeatures = [\"item.id\"]\ndtype = \"INT32\"\nshape = [-1]\n\
@@ -55,7 +55,7 @@ pub fn drill(top: &str, behaviour: &str) -> String {
 
 impl Rig {
     /// Starts a gateway with these models, each the model of a scene of its own name.
-    pub fn start(models: &[(&str, String)], config: &str) -> Self {
+    pub(crate) fn start(models: &[(&str, String)], config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = folder.path().join("models");
         fs::create_dir_all(&repository).unwrap();
@@ -77,7 +77,7 @@ impl Rig {
     }
 
     /// The same beside the model and the scenes that ship with the workspace.
-    pub fn start_with_shipped(models: &[(&str, String)], config: &str) -> Self {
+    pub(crate) fn start_with_shipped(models: &[(&str, String)], config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = folder.path().join("models");
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/ml100k_din");
@@ -122,7 +122,7 @@ impl Rig {
     }
 
     /// A recommend request of the scene, and its status.
-    pub fn recommend(&self, scene: &str, timeout_ms: u64) -> u16 {
+    pub(crate) fn recommend(&self, scene: &str, timeout_ms: u64) -> u16 {
         Caller::new(self.http)
             .recommend(scene, timeout_ms)
             .unwrap()
@@ -130,20 +130,20 @@ impl Rig {
     }
 
     /// JSON of the admin port.
-    pub fn look(&self, path: &str) -> Value {
+    pub(crate) fn look(&self, path: &str) -> Value {
         let answer = Caller::new(self.admin).send("GET", path, "").unwrap();
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         serde_json::from_str(&answer.body).unwrap()
     }
 
     /// A change by the admin port: its status and body.
-    pub fn change(&self, path: &str) -> (u16, String) {
+    pub(crate) fn change(&self, path: &str) -> (u16, String) {
         let answer = Caller::new(self.admin).send("POST", path, "").unwrap();
         (answer.status, answer.body)
     }
 
     /// The ids of a model's inference actors.
-    pub fn actors_of(&self, model: &str) -> Vec<String> {
+    pub(crate) fn actors_of(&self, model: &str) -> Vec<String> {
         let actors = self.look("/admin/actors");
         let all = actors["inference"].as_array().unwrap().iter();
         let of_model = all.filter(|actor| actor["model"] == model);
@@ -153,26 +153,26 @@ impl Rig {
     }
 
     /// Waits until an actor is in a state.
-    pub fn until(&self, id: &str, state: &str) {
+    pub(crate) fn until(&self, id: &str, state: &str) {
         let path = format!("/admin/actors/{id}");
         eventually(&format!("{id} {state}"), || {
             (self.look(&path)["state"] == state).then_some(())
         });
     }
 
-    pub fn ready(&self) -> u16 {
+    pub(crate) fn ready(&self) -> u16 {
         let answer = Caller::new(self.http).send("GET", "/v2/health/ready", "");
         answer.map_or(0, |answer| answer.status)
     }
 
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = i32::try_from(self.process.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
     /// Waits for the end; its status and what it wrote to standard error.
-    pub fn ended(mut self) -> (ExitStatus, String) {
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = eventually("the end of the process", || {
             self.process.try_wait().unwrap()
         });
@@ -196,8 +196,8 @@ fn gather(mut from: ChildStderr) -> std::thread::JoinHandle<String> {
 }
 
 /// Asks again and again until there is something.
-pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+pub(crate) fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + STEP_TIMEOUT;
     loop {
         if let Some(found) = probe() {
             return found;

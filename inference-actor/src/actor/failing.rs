@@ -47,7 +47,7 @@ impl InferenceActor {
             let failure = InferFailure {
                 batch_id,
                 // The engine borrowed the inputs and did not finish: another may.
-                ..InferFailure::elsewhere(ErrorCode::EnginePanicked, told)
+                ..InferFailure::retryable_on_other_actor(ErrorCode::EnginePanicked, told)
             };
             refuse_with(waiting.infer, failure);
         }

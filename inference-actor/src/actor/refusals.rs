@@ -42,7 +42,7 @@ fn refuse(infer: Infer, code: ErrorCode, message: impl Into<String>) {
 
 /// This actor does not answer; another of its model may.
 pub(super) fn refuse_here(infer: Infer, message: impl Into<String>) {
-    let failure = InferFailure::elsewhere(ErrorCode::ModelUnavailable, message);
+    let failure = InferFailure::retryable_on_other_actor(ErrorCode::ModelUnavailable, message);
     refuse_with(infer, failure);
 }
 

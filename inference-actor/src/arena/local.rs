@@ -29,33 +29,37 @@ thread_local! {
 /// One arena and the way back to it.
 pub(super) struct Local {
     pub(super) slabs: Slabs,
-    door: Arc<Door>,
+    returns: Arc<ReturnQueue>,
     home: Weak<Arenas>,
 }
 
 /// Where the leases of an arena come back to.
-pub(super) struct Door {
+pub(super) struct ReturnQueue {
     number: u64,
-    from_afar: ArrayQueue<Block>,
+    queue: ArrayQueue<Block>,
 }
 
 impl Local {
     pub(super) fn new(number: u64, slabs: Slabs, most_leases: usize, home: Weak<Arenas>) -> Self {
-        let from_afar = ArrayQueue::new(most_leases.max(1));
-        let door = Arc::new(Door { number, from_afar });
-        Self { slabs, door, home }
+        let queue = ArrayQueue::new(most_leases.max(1));
+        let returns = Arc::new(ReturnQueue { number, queue });
+        Self {
+            slabs,
+            returns,
+            home,
+        }
     }
 
     /// Takes in what was dropped elsewhere.
     pub(super) fn collect(&mut self) {
-        while let Some(block) = self.door.from_afar.pop() {
+        while let Some(block) = self.returns.queue.pop() {
             self.slabs.take_back(block);
             add(&self.slabs.figures().returned_from_afar, 1);
         }
     }
 }
 
-impl Lender for Door {
+impl Lender for ReturnQueue {
     fn take_back(&self, block: Block) {
         // A thread that ends has no thread-locals left; its arena is gone with them.
         let ours = NUMBER.try_with(Cell::get) == Ok(self.number);
@@ -73,14 +77,14 @@ impl Lender for Door {
         if let Some(block) = block.take() {
             // There is room for every lease that is out; were there none, the memory would go back
             // to the system instead, with its slab counted as in use.
-            let _ = self.from_afar.push(block);
+            let _ = self.queue.push(block);
         }
     }
 }
 
 /// Puts an arena in this thread's place, giving what was there.
 pub(super) fn swap(local: Option<Local>) -> Option<Local> {
-    let number = local.as_ref().map_or(NONE, |local| local.door.number);
+    let number = local.as_ref().map_or(NONE, |local| local.returns.number);
     let before = HERE.with(|here| std::mem::replace(&mut *here.borrow_mut(), local));
     NUMBER.set(number);
     before
@@ -97,12 +101,12 @@ pub fn lease(kind: Kind, bytes: usize, criticality: Criticality) -> Result<Align
         let Some(local) = here.as_mut() else {
             return Ok(AlignedBytes::zeroed(bytes));
         };
-        if !local.door.from_afar.is_empty() {
+        if !local.returns.queue.is_empty() {
             local.collect();
         }
         let block = local.slabs.lease(kind, bytes, criticality)?;
-        let door = Arc::clone(&local.door);
-        Ok(AlignedBytes::leased(block, bytes, door))
+        let returns = Arc::clone(&local.returns);
+        Ok(AlignedBytes::leased(block, bytes, returns))
     })
 }
 

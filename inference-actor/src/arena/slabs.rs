@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Slabs with room that are looked at before a new one is made.
-const MOST_LOOKS: usize = 8;
+const MAX_LOOKS: usize = 8;
 const RANKS: usize = 3;
 
 /// What an arena keeps to.
@@ -132,7 +132,7 @@ impl Slabs {
 
     fn cut(&mut self, place: usize, lines: usize) -> Option<Block> {
         let open = &mut self.open[place];
-        for at in (0..open.len()).rev().take(MOST_LOOKS) {
+        for at in (0..open.len()).rev().take(MAX_LOOKS) {
             let id = open[at];
             let slab = self.slabs[id as usize].as_mut()?;
             let Some(piece) = slab.cut(lines) else {

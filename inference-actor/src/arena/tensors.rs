@@ -41,13 +41,13 @@ pub fn zeros(dtype: DType, shape: Shape, criticality: Criticality) -> Result<Ten
 /// A tensor over a copy of these bytes, for a request that was let in: where the arena has no room
 /// its memory is made anew, so that the work is not lost.
 pub fn copied(dtype: DType, shape: Shape, bytes: &[u8]) -> Result<Tensor, ShapeError> {
-    let mut memory = at_hand(dtype, &shape, bytes.len());
+    let mut memory = lease_or_alloc(dtype, &shape, bytes.len());
     memory.as_bytes_mut().copy_from_slice(bytes);
     Tensor::from_bytes(dtype, shape, memory)
 }
 
 /// Memory for a request that was let in; it holds whatever it held before.
-pub(crate) fn at_hand(dtype: DType, shape: &Shape, bytes: usize) -> AlignedBytes {
+pub(crate) fn lease_or_alloc(dtype: DType, shape: &Shape, bytes: usize) -> AlignedBytes {
     let leased = lease(Kind::of(dtype, shape), bytes, Criticality::CriticalPlus);
     leased.unwrap_or_else(|_| AlignedBytes::zeroed(bytes))
 }

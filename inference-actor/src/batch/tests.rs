@@ -182,12 +182,12 @@ fn company_is_waited_for_neither_twice_nor_past_a_deadline() {
         ..probe(&clock, 0, 10)
     };
     queue.push(first).unwrap();
-    assert_eq!(queue.patience(ms(20), clock.now()), ms(20));
+    assert_eq!(queue.remaining_batch_delay(ms(20), clock.now()), ms(20));
     clock.advance(ms(15));
-    assert_eq!(queue.patience(ms(20), clock.now()), ms(5));
+    assert_eq!(queue.remaining_batch_delay(ms(20), clock.now()), ms(5));
     // This one has ten milliseconds altogether.
     queue.push(probe(&clock, 1, 10)).unwrap();
-    assert_eq!(queue.patience(ms(20), clock.now()), ms(0));
+    assert_eq!(queue.remaining_batch_delay(ms(20), clock.now()), ms(0));
 }
 
 #[test]

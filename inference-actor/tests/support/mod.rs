@@ -21,13 +21,13 @@ use inference_actor::{
 };
 
 /// The root of the repository.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     crate_folder.parent().unwrap().to_owned()
 }
 
 /// Where `make test` has put it, or where the environment says.
-pub fn library() -> OrtLibrary {
+pub(crate) fn library() -> OrtLibrary {
     let name = match cfg!(target_os = "macos") {
         true => "libonnxruntime.1.31.1.dylib",
         false => "libonnxruntime.so.1.31.1",
@@ -55,7 +55,7 @@ fn whole(graph: Graph) -> Result<ModelSpec, LoadError> {
 }
 
 /// A session of one of the shipped ranker's files, with the engine's own memory arena or without.
-pub fn open(library: &OrtLibrary, file: &str, arena: bool) -> OrtEngine {
+pub(crate) fn open(library: &OrtLibrary, file: &str, arena: bool) -> OrtEngine {
     open_file(
         library,
         workspace().join("models/ml100k_din").join(file),
@@ -64,7 +64,7 @@ pub fn open(library: &OrtLibrary, file: &str, arena: bool) -> OrtEngine {
 }
 
 /// A session of any file.
-pub fn open_file(library: &OrtLibrary, path: PathBuf, arena: bool) -> OrtEngine {
+pub(crate) fn open_file(library: &OrtLibrary, path: PathBuf, arena: bool) -> OrtEngine {
     let settings = OrtSettings {
         path,
         optimization: OptimizationLevel::All,
@@ -74,7 +74,7 @@ pub fn open_file(library: &OrtLibrary, path: PathBuf, arena: bool) -> OrtEngine 
 }
 
 /// Zeros for one user and so many candidates.
-pub fn zeros(engine: &OrtEngine, candidates: usize) -> Vec<Tensor> {
+pub(crate) fn zeros(engine: &OrtEngine, candidates: usize) -> Vec<Tensor> {
     let tensor = |input: &InputSpec| {
         let rows = match input.name.as_str() {
             name if name.contains("candidate") || name.contains("row") => candidates,
@@ -92,7 +92,7 @@ pub fn zeros(engine: &OrtEngine, candidates: usize) -> Vec<Tensor> {
 }
 
 /// The outputs of one run.
-pub fn run(engine: &mut OrtEngine, inputs: &[Tensor]) -> Vec<Tensor> {
+pub(crate) fn run(engine: &mut OrtEngine, inputs: &[Tensor]) -> Vec<Tensor> {
     let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
     let mut meter = Meter::new(Arc::new(SystemClock));
     engine.run(&views, &mut meter).unwrap()

@@ -16,7 +16,7 @@ const SERVICE: Duration = Duration::from_millis(20);
 const RATE: &str = "20";
 const LASTS: &str = "30s";
 
-pub fn check(table: &mut Table) {
+pub(crate) fn check(table: &mut Table) {
     let program = std::env::var("OHA").unwrap_or_else(|_| "oha".to_owned());
     let mut ratios = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..rounds() {

@@ -11,9 +11,9 @@ use crate::{
 
 const SERVICE: Duration = Duration::from_micros(5_000);
 const SLOWED: Duration = Duration::from_micros(5_500);
-const MOST_TRIES: usize = 3;
+const MAX_TRIES: usize = 3;
 
-pub fn check(table: &mut Table) {
+pub(crate) fn check(table: &mut Table) {
     let path = |name: &str| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
     let (mut equal, mut slowed) = (Vec::new(), Vec::new());
     for pair in 0..5 {
@@ -45,7 +45,7 @@ pub fn check(table: &mut Table) {
 /// Takes a run again that says of itself that it is invalid, as whoever compares would.
 fn valid_run(name: &str, service: Duration) {
     let args = ["--rate", "80", "--duration", "10s", "--seed", "5"];
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         let stub = StubProcess::start(Behaviour::single_server(service));
         let report = run(&stub, name, &args);
         if report.valid {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use loadtest::{Arrival, Hist};
 
 /// The latencies that these arrivals meet, those due before `warmup` left out.
-pub fn latencies(
+pub(crate) fn latencies(
     arrivals: impl Iterator<Item = Arrival>,
     service: Duration,
     warmup: Duration,

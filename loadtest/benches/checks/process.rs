@@ -10,14 +10,14 @@ use loadtest::Report;
 use loadtest_stub::{Behaviour, Stub};
 
 /// A stub in another process; ends when dropped.
-pub struct StubProcess {
+pub(crate) struct StubProcess {
     process: Child,
     pub url: String,
 }
 
 impl StubProcess {
     /// Starts this program again, as a stub.
-    pub fn start(behaviour: Behaviour) -> Self {
+    pub(crate) fn start(behaviour: Behaviour) -> Self {
         let program = std::env::current_exe().expect("this program's path");
         let micros = |time: Duration| time.as_micros().to_string();
         let mut process = Command::new(program)
@@ -44,7 +44,7 @@ impl Drop for StubProcess {
 }
 
 /// The other side of [`StubProcess::start`]; does not return.
-pub fn serve(times_us: &[String]) -> ! {
+pub(crate) fn serve(times_us: &[String]) -> ! {
     let time = |index: usize| {
         let text = times_us.get(index).expect("three times");
         Duration::from_micros(text.parse().expect("microseconds"))
@@ -62,7 +62,7 @@ pub fn serve(times_us: &[String]) -> ! {
 }
 
 /// Runs `loadtest` and returns what it printed.
-pub fn loadtest(args: &[&str]) -> String {
+pub(crate) fn loadtest(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
         .args(args)
         .output();
@@ -71,7 +71,7 @@ pub fn loadtest(args: &[&str]) -> String {
 }
 
 /// Runs `loadtest run` and reads its report.
-pub fn run(stub: &StubProcess, name: &str, args: &[&str]) -> Report {
+pub(crate) fn run(stub: &StubProcess, name: &str, args: &[&str]) -> Report {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
     let file = path.display().to_string();
     let mut all = vec!["run", "--quiet", "--url", &stub.url, "--json", &file];

@@ -14,7 +14,7 @@ use crate::{
 /// Long against a loopback exchange, so that 5 % of it is more than the exchange costs.
 const SERVICE: Duration = Duration::from_millis(20);
 
-pub fn check_quantiles(table: &mut Table) {
+pub(crate) fn check_quantiles(table: &mut Table) {
     for (load, rate) in [(50, "25"), (70, "35"), (90, "45")] {
         let mut worst = Vec::new();
         for round in 0..rounds() {
@@ -60,7 +60,7 @@ fn furthest_off(measured: &Quantiles, computed: &Quantiles) -> f64 {
 }
 
 /// `search` finds the capacity of a server with 1 ms per request for P99 within 15 ms.
-pub fn check_search(table: &mut Table) {
+pub(crate) fn check_search(table: &mut Table) {
     let (service, limit_us) = (Duration::from_millis(1), 15_000.0);
     let capacity = computed_capacity(service, limit_us);
     let mut found = Vec::new();

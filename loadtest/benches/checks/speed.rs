@@ -8,7 +8,7 @@ use crate::{
     table::{Bound, Table, rounds},
 };
 
-pub fn check_rate(table: &mut Table) {
+pub(crate) fn check_rate(table: &mut Table) {
     let (mut rates, mut costs, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds() {
         let stub = StubProcess::start(Behaviour::default());
@@ -35,7 +35,7 @@ pub fn check_rate(table: &mut Table) {
     );
 }
 
-pub fn check_lag(table: &mut Table) {
+pub(crate) fn check_lag(table: &mut Table) {
     let mut lags = Vec::new();
     for _ in 0..3 {
         let stub = StubProcess::start(Behaviour::default());

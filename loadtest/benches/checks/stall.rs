@@ -14,7 +14,7 @@ use crate::{
 
 const COMPUTED_P99_MS: f64 = 350.0;
 
-pub fn check(table: &mut Table) {
+pub(crate) fn check(table: &mut Table) {
     let behaviour = Behaviour::stalling(Duration::from_millis(400), Duration::from_secs(5));
     let (mut open, mut closed) = (Vec::new(), Vec::new());
     for _ in 0..rounds() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// What a figure must keep to.
 #[derive(Clone, Copy)]
-pub enum Bound {
+pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
     /// Share of the wanted value that the figure may be off.
@@ -23,12 +23,12 @@ struct Row {
 }
 
 /// All figures.
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Row>,
 }
 
 /// Rounds of each check.
-pub fn rounds() -> u64 {
+pub(crate) fn rounds() -> u64 {
     std::env::var("CHECK_ROUNDS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -36,18 +36,18 @@ pub fn rounds() -> u64 {
 }
 
 impl Table {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { rows: Vec::new() }
     }
 
     /// Judges the median.
-    pub fn median(&mut self, name: impl Into<String>, rounds: Vec<f64>, bound: Bound) {
+    pub(crate) fn median(&mut self, name: impl Into<String>, rounds: Vec<f64>, bound: Bound) {
         let judged = median(&rounds);
         self.add(name.into(), rounds, judged, "median", bound);
     }
 
     /// Judges the best round, for figures that others on the machine can only spoil.
-    pub fn least(&mut self, name: impl Into<String>, rounds: Vec<f64>, bound: Bound) {
+    pub(crate) fn least(&mut self, name: impl Into<String>, rounds: Vec<f64>, bound: Bound) {
         let judged = rounds.iter().copied().fold(f64::MAX, f64::min);
         self.add(name.into(), rounds, judged, "best", bound);
     }
@@ -71,11 +71,11 @@ impl Table {
         self.rows.push(row);
     }
 
-    pub fn has_missed(&self) -> bool {
+    pub(crate) fn has_missed(&self) -> bool {
         self.rows.iter().any(|row| !row.holds())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.rows.iter().map(|row| row.text() + "\n").collect()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// Options of `compare`.
 #[derive(Debug, Args)]
-pub struct CompareArgs {
+pub(super) struct CompareArgs {
     /// Reports of `run --json`: before, after, and further pairs before, after, …
     #[arg(required = true, num_args = 2.., value_name = "JSON")]
     reports: Vec<PathBuf>,
@@ -38,7 +38,7 @@ pub struct CompareArgs {
 
 /// Options of `report`.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Report of `run --json`
     #[arg(value_name = "JSON")]
     report: PathBuf,

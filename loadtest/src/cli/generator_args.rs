@@ -15,7 +15,7 @@ use crate::{
 /// How the generator works.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Generator")]
-pub struct GeneratorArgs {
+pub(super) struct GeneratorArgs {
     /// Seed of schedule and bodies [default: drawn, printed and kept in the report]
     #[arg(long)]
     seed: Option<u64>,
@@ -42,18 +42,18 @@ pub struct GeneratorArgs {
 
 impl GeneratorArgs {
     /// The seed given, or one drawn; any number does, as it is printed and kept.
-    pub fn seed(&self) -> u64 {
+    pub(super) fn seed(&self) -> u64 {
         self.seed
             .unwrap_or_else(|| u64::from(clock::unix_time().subsec_nanos()))
     }
 
     /// Connections asked for.
-    pub fn connections(&self) -> usize {
+    pub(super) fn connections(&self) -> usize {
         self.connections as usize
     }
 
     /// The plan with everything else given.
-    pub fn plan(
+    pub(super) fn plan(
         &self,
         target: TargetSpec,
         load: Load,

@@ -19,7 +19,7 @@ const LONGEST_RUN: Duration = Duration::from_secs(24 * 3600);
 /// Where to.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Target")]
-pub struct TargetArgs {
+pub(super) struct TargetArgs {
     /// URL to test
     #[arg(long, default_value = "http://127.0.0.1:8000/v2/recommend/item")]
     pub url: String,
@@ -36,7 +36,7 @@ pub struct TargetArgs {
 
 impl TargetArgs {
     /// The target, checked without touching the network.
-    pub fn target(&self) -> Result<TargetSpec, Fault> {
+    pub(super) fn target(&self) -> Result<TargetSpec, Fault> {
         let target = TargetSpec {
             url: self.url.clone(),
             method: self.method.to_uppercase(),
@@ -55,7 +55,7 @@ impl TargetArgs {
 /// What.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Requests")]
-pub struct BodyArgs {
+pub(super) struct BodyArgs {
     /// Send this file as the body of every request
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     body: Option<PathBuf>,
@@ -85,7 +85,7 @@ pub struct BodyArgs {
 
 impl BodyArgs {
     /// The workload; a method without a body gets none.
-    pub fn workload(&self, target: &TargetArgs) -> Result<WorkloadSpec, Fault> {
+    pub(super) fn workload(&self, target: &TargetArgs) -> Result<WorkloadSpec, Fault> {
         let read = |path: &PathBuf| {
             fs::read_to_string(path)
                 .with_context(|| format!("cannot read {} as text", path.display()))
@@ -126,7 +126,7 @@ impl BodyArgs {
 
 /// Arrival processes by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Arrivals {
+pub(super) enum Arrivals {
     /// Equal gaps
     Constant,
     /// Independent users
@@ -142,7 +142,7 @@ pub enum Arrivals {
 /// When.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Schedule")]
-pub struct ScheduleArgs {
+pub(super) struct ScheduleArgs {
     /// Requests per second
     #[arg(long, value_parser = parse_rate, default_value = "100")]
     rate: f64,
@@ -178,17 +178,17 @@ pub struct ScheduleArgs {
 
 impl ScheduleArgs {
     /// The length asked for, without warm-up.
-    pub fn duration(&self) -> Duration {
+    pub(super) fn duration(&self) -> Duration {
         self.duration
     }
 
     /// The warm-up asked for.
-    pub fn warmup(&self) -> Duration {
+    pub(super) fn warmup(&self) -> Duration {
         self.warmup
     }
 
     /// The schedule.
-    pub fn schedule(&self, seed: u64) -> Result<ScheduleSpec, Fault> {
+    pub(super) fn schedule(&self, seed: u64) -> Result<ScheduleSpec, Fault> {
         let arrivals = self.arrival_spec()?;
         let stages = match (&self.stages, &arrivals) {
             (Some(text), _) => parse_stages(text).map_err(Fault::usage)?,

@@ -27,7 +27,7 @@ const DEFAULT_TARGET: &str = "http://127.0.0.1:8000/";
 
 /// Options of `run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub struct RunArgs {
 /// What is kept.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -24,7 +24,7 @@ use crate::{
 
 /// Options of `search`.
 #[derive(Debug, Args)]
-pub struct SearchArgs {
+pub(super) struct SearchArgs {
     /// Objective, such as p99=11ms: that share of the requests must be answered below 400 within
     /// that time
     #[arg(long, default_value = "p99=11ms")]

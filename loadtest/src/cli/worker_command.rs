@@ -10,7 +10,7 @@ use crate::{exit::Exit, workers::serve};
 
 /// Options of `worker`.
 #[derive(Debug, Args)]
-pub struct WorkerArgs {
+pub(super) struct WorkerArgs {
     /// Address to wait on for `run --workers`. Whoever reaches it can have load sent anywhere:
     /// keep it on a network of your own
     #[arg(long, default_value = "127.0.0.1:7070")]

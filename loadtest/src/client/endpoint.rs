@@ -26,7 +26,7 @@ pub struct TargetSpec {
 
 /// A target that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum EndpointError {
+pub(crate) enum EndpointError {
     /// Not a URL we can send to.
     #[error("`{0}` is no URL to test; write http://HOST:PORT/PATH")]
     Url(String),
@@ -61,14 +61,14 @@ pub enum EndpointError {
 
 impl EndpointError {
     /// True where the target was understood and is not there.
-    pub fn is_unreachable(&self) -> bool {
+    pub(crate) fn is_unreachable(&self) -> bool {
         matches!(self, Self::Resolve { .. } | Self::Unreachable { .. })
     }
 }
 
 /// A resolved target.
 #[derive(Clone, Debug)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     address: SocketAddr,
     http2: bool,
     method: Method,
@@ -78,7 +78,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Reads and resolves a target, and connects once to see that somebody listens.
-    pub fn reach(
+    pub(crate) fn reach(
         spec: &TargetSpec,
         content_type: Option<&str>,
         timeout: Duration,
@@ -155,12 +155,12 @@ impl Endpoint {
     }
 
     /// Checks a target without touching the network.
-    pub fn check(spec: &TargetSpec) -> Result<(), EndpointError> {
+    pub(crate) fn check(spec: &TargetSpec) -> Result<(), EndpointError> {
         Self::parse(spec, None).map(drop)
     }
 
     /// The address that answered.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 

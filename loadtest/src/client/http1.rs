@@ -44,7 +44,7 @@ struct Shared {
 }
 
 /// The connections of one thread.
-pub struct Pool {
+pub(crate) struct Pool {
     shared: Rc<Shared>,
 }
 

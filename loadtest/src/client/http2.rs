@@ -36,7 +36,7 @@ struct Slot {
 }
 
 /// The connections of one thread, dealt requests in turn.
-pub struct Pool {
+pub(crate) struct Pool {
     endpoint: Endpoint,
     clock: ClockCell,
     slots: Vec<Rc<RefCell<Slot>>>,

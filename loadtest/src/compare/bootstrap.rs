@@ -5,11 +5,11 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use crate::record::Hist;
 
 /// Fewer seconds than this say nothing about how much seconds differ.
-pub(super) const LEAST_BLOCKS: usize = 5;
+pub(super) const MIN_BLOCKS: usize = 5;
 
 /// One run as blocks of neighbouring requests: its seconds.
 #[derive(Clone, Debug)]
-pub struct Side {
+pub(crate) struct Side {
     whole: Hist,
     /// Each block's values: (place among all distinct values, count).
     blocks: Vec<Vec<(usize, u64)>>,
@@ -19,7 +19,7 @@ pub struct Side {
 
 impl Side {
     /// A run by its seconds; seconds without requests are left out.
-    pub fn new(seconds: Vec<Hist>) -> Self {
+    pub(crate) fn new(seconds: Vec<Hist>) -> Self {
         let mut whole = Hist::default();
         seconds.iter().for_each(|second| whole.merge(second));
         let values: Vec<f64> = whole.values().map(|(value, _)| value).collect();
@@ -42,17 +42,17 @@ impl Side {
     }
 
     /// The whole run.
-    pub fn whole(&self) -> &Hist {
+    pub(crate) fn whole(&self) -> &Hist {
         &self.whole
     }
 
     /// Number of blocks.
-    pub fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.blocks.len()
     }
 
     /// The run's own quantile in microseconds.
-    pub fn quantile_us(&self, quantile: f64) -> f64 {
+    pub(crate) fn quantile_us(&self, quantile: f64) -> f64 {
         self.whole.quantile_us(quantile)
     }
 
@@ -81,7 +81,7 @@ impl Side {
 
 /// Standard deviation of the logarithm of `b`'s quantile over `a`'s, by resampling both.
 pub(super) fn ratio_spread(a: &Side, b: &Side, quantile: f64, resamples: u32, seed: u64) -> f64 {
-    if a.blocks.len().min(b.blocks.len()) < LEAST_BLOCKS {
+    if a.blocks.len().min(b.blocks.len()) < MIN_BLOCKS {
         return f64::INFINITY;
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

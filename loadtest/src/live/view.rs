@@ -21,7 +21,7 @@ const CURVE_SECONDS: usize = 60;
 
 /// What the view is told about the run.
 #[derive(Clone, Debug)]
-pub struct ViewOptions {
+pub(crate) struct ViewOptions {
     /// Length of the whole run.
     pub total: Duration,
     /// Of it, warm-up.
@@ -29,14 +29,14 @@ pub struct ViewOptions {
 }
 
 /// A running view; stops when dropped.
-pub struct View {
+pub(crate) struct View {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl View {
     /// Starts drawing to standard error.
-    pub fn start(board: Arc<Board>, options: ViewOptions) -> Self {
+    pub(crate) fn start(board: Arc<Board>, options: ViewOptions) -> Self {
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("live-view".to_owned())

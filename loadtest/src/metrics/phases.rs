@@ -29,7 +29,7 @@ struct Parts {
 }
 
 /// Every histogram in seconds with observations, the slowest first.
-pub fn phases(delta: &Series) -> Vec<Phase> {
+pub(crate) fn phases(delta: &Series) -> Vec<Phase> {
     let mut parts: BTreeMap<String, Parts> = BTreeMap::new();
     for (series, value) in delta {
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));

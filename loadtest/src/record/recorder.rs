@@ -45,7 +45,7 @@ struct OpenSecond {
 
 /// Files samples.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     layout: Layout,
     recording: Recording,
     /// Seconds whose requests may still be under way; bounded by the timeout's seconds.
@@ -56,7 +56,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// An empty recorder.
-    pub fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout) -> Self {
         let mut recording = Recording::default();
         recording
             .stages
@@ -72,7 +72,7 @@ impl Recorder {
     }
 
     /// Counts a request of the schedule.
-    pub fn scheduled(&mut self, due: Duration) {
+    pub(crate) fn scheduled(&mut self, due: Duration) {
         if !self.layout.measures(due) {
             self.recording.warmup_requests += 1;
             return;
@@ -86,7 +86,7 @@ impl Recorder {
     }
 
     /// Counts a request that was not sent because too many were in flight.
-    pub fn dropped(&mut self, due: Duration) {
+    pub(crate) fn dropped(&mut self, due: Duration) {
         if self.layout.measures(due) {
             self.recording.dropped += 1;
             self.second(due).dropped += 1;
@@ -94,17 +94,17 @@ impl Recorder {
     }
 
     /// Counts connections opened.
-    pub fn connected(&mut self, connections: u64) {
+    pub(crate) fn connected(&mut self, connections: u64) {
         self.recording.connections += connections;
     }
 
     /// Counts answer bytes.
-    pub fn received(&mut self, bytes: u64) {
+    pub(crate) fn received(&mut self, bytes: u64) {
         self.recording.body_bytes += bytes;
     }
 
     /// Files one finished request.
-    pub fn finished(&mut self, sample: &Sample) {
+    pub(crate) fn finished(&mut self, sample: &Sample) {
         if !self.layout.measures(sample.due) {
             return;
         }
@@ -159,7 +159,7 @@ impl Recorder {
     }
 
     /// Packs the seconds that no request can still fall into.
-    pub fn seal(&mut self, now: Duration) {
+    pub(crate) fn seal(&mut self, now: Duration) {
         let slack = self.layout.timeout + Duration::from_secs(2);
         let Some(old) = now.checked_sub(self.layout.warmup + slack) else {
             return;
@@ -183,17 +183,17 @@ impl Recorder {
     }
 
     /// Latency of what ended since the last call.
-    pub fn take_recent(&mut self) -> Hist {
+    pub(crate) fn take_recent(&mut self) -> Hist {
         std::mem::take(&mut self.recent)
     }
 
     /// What has been counted so far; the newest seconds' histograms are not in it yet.
-    pub fn so_far(&self) -> &Recording {
+    pub(crate) fn so_far(&self) -> &Recording {
         &self.recording
     }
 
     /// Ends the recording.
-    pub fn finish(mut self) -> Recording {
+    pub(crate) fn finish(mut self) -> Recording {
         let open = std::mem::take(&mut self.open);
         self.pack(open);
         self.recording

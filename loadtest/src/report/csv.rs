@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Report;
 
 /// Writes the timeline.
-pub fn write_csv(report: &Report, to: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_csv(report: &Report, to: &mut impl Write) -> io::Result<()> {
     writeln!(
         to,
         "second,scheduled,sent,dropped,errors,answered,p50_us,p90_us,p99_us,max_us,send_lag_p99_us"

@@ -14,7 +14,7 @@ use crate::{
 use page::page;
 
 /// A run's page.
-pub fn html(report: &Report) -> String {
+pub(crate) fn html(report: &Report) -> String {
     let level = latency_level(report);
     let allowed = level.unwrap_or(validity::DEFAULT_LATENCY_US) * LAG_SHARE;
     let latency = &report.histograms.latency;
@@ -37,7 +37,7 @@ pub fn html(report: &Report) -> String {
 }
 
 /// A comparison's page.
-pub fn comparison_html(comparison: &Comparison, before: &Report, after: &Report) -> String {
+pub(crate) fn comparison_html(comparison: &Comparison, before: &Report, after: &Report) -> String {
     let class = match comparison.finding {
         crate::compare::Finding::Slower => "bad",
         crate::compare::Finding::Faster => "good",
@@ -88,7 +88,7 @@ pub fn comparison_html(comparison: &Comparison, before: &Report, after: &Report)
 }
 
 /// The percentile curves of several runs as a picture of its own, in light colours.
-pub fn curves_picture(title: &str, runs: &[(String, &crate::record::Hist)]) -> String {
+pub(crate) fn curves_picture(title: &str, runs: &[(String, &crate::record::Hist)]) -> String {
     let classes = ["c3", "c0", "c1", "c2", "c4", "c5"];
     let named = runs
         .iter()

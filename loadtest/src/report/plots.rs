@@ -7,7 +7,7 @@ use super::{
 use crate::{record::Hist, units::show_us};
 
 /// Latency's quantiles second by second, by the second in which requests were due.
-pub fn latency_over_time(report: &Report, level_us: Option<f64>) -> Plot {
+pub(super) fn latency_over_time(report: &Report, level_us: Option<f64>) -> Plot {
     let pick = [
         (
             "max",
@@ -42,7 +42,7 @@ pub fn latency_over_time(report: &Report, level_us: Option<f64>) -> Plot {
 }
 
 /// What was asked of the server and what it gave.
-pub fn rate_over_time(report: &Report) -> Plot {
+pub(super) fn rate_over_time(report: &Report) -> Plot {
     let rows = &report.timeline;
     let shown = whole_seconds(report);
     let series = |name, class, value: fn(&super::TimelineRow) -> u64| {
@@ -76,7 +76,10 @@ pub fn rate_over_time(report: &Report) -> Plot {
 }
 
 /// HdrHistogram's percentile curve: each step to the right is ten times rarer.
-pub fn percentile_curve(curves: &[(&str, &'static str, &Hist)], level_us: Option<f64>) -> Plot {
+pub(super) fn percentile_curve(
+    curves: &[(&str, &'static str, &Hist)],
+    level_us: Option<f64>,
+) -> Plot {
     let longest = curves
         .iter()
         .map(|curve| curve.2.len())
@@ -117,7 +120,7 @@ pub fn percentile_curve(curves: &[(&str, &'static str, &Hist)], level_us: Option
 }
 
 /// How late the generator was: what a run's validity rests on.
-pub fn send_lag_over_time(report: &Report, allowed_us: f64) -> Plot {
+pub(super) fn send_lag_over_time(report: &Report, allowed_us: f64) -> Plot {
     let point = |row: &super::TimelineRow| {
         let us = row.cell.send_lag_p99_us;
         (

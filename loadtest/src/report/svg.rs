@@ -11,7 +11,7 @@ const BOTTOM: f64 = 42.0;
 
 /// How values run along an axis.
 #[derive(Clone, Debug)]
-pub enum Scale {
+pub(super) enum Scale {
     /// Evenly.
     Linear,
     /// By factors; values at or below zero sit at the axis.
@@ -19,7 +19,7 @@ pub enum Scale {
 }
 
 /// One axis.
-pub struct Axis {
+pub(super) struct Axis {
     /// What it shows, with its unit.
     pub label: String,
     /// How values run along it.
@@ -33,7 +33,7 @@ pub struct Axis {
 }
 
 /// One line.
-pub struct Line {
+pub(super) struct Line {
     /// Its name in the key.
     pub name: String,
     /// Class that gives its colour: `c0` to `c5`.
@@ -45,7 +45,7 @@ pub struct Line {
 }
 
 /// A shaded stretch of the x axis.
-pub struct Shade {
+pub(super) struct Shade {
     pub from: f64,
     pub to: f64,
     /// Its name, written at its top where there is room.
@@ -55,7 +55,7 @@ pub struct Shade {
 }
 
 /// A whole plot.
-pub struct Plot {
+pub(super) struct Plot {
     pub title: String,
     pub x: Axis,
     pub y: Axis,
@@ -67,7 +67,7 @@ pub struct Plot {
 
 impl Axis {
     /// An even axis from 0, with round ticks.
-    pub fn linear(label: &str, high: f64, show: impl Fn(f64) -> String) -> Self {
+    pub(super) fn linear(label: &str, high: f64, show: impl Fn(f64) -> String) -> Self {
         let high = if high > 0.0 { high } else { 1.0 };
         let step = round_step(high / 6.0);
         let count = (high / step + 1e-9).floor() as u32;
@@ -86,7 +86,7 @@ impl Axis {
 
     /// An axis by factors that holds `low` to `high`, with ticks at 1, 2 and 5 where there is
     /// room, and at powers of ten elsewhere.
-    pub fn log(label: &str, low: f64, high: f64, show: impl Fn(f64) -> String) -> Self {
+    pub(super) fn log(label: &str, low: f64, high: f64, show: impl Fn(f64) -> String) -> Self {
         let low = if low > 0.0 { low } else { 1.0 };
         let high = high.max(low * 1.5);
         let steps: &[f64] = if high / low < 500.0 {
@@ -143,7 +143,7 @@ fn round_step(value: f64) -> f64 {
 
 impl Plot {
     /// The plot as an SVG element that scales with its column.
-    pub fn svg(&self) -> String {
+    pub(super) fn svg(&self) -> String {
         let mut out = String::with_capacity(8 * 1024);
         self.write(&mut out).expect("writing to memory cannot fail");
         out
@@ -276,7 +276,7 @@ impl Plot {
     }
 
     /// The plot as a picture of its own, with title and key, for documents.
-    pub fn picture(&self, style: &str) -> String {
+    pub(super) fn picture(&self, style: &str) -> String {
         let mut keys = String::new();
         let mut x = LEFT;
         for line in &self.lines {
@@ -301,7 +301,7 @@ impl Plot {
     }
 
     /// The key to its lines.
-    pub fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         let entry = |line: &Line| {
             format!(
                 "<li><i class=\"{}\"></i>{}</li>",
@@ -316,14 +316,14 @@ impl Plot {
     }
 
     /// The plot with its title and key, as a figure of the page.
-    pub fn figure(&self) -> String {
+    pub(super) fn figure(&self) -> String {
         let (title, key, svg) = (escape(&self.title), self.key(), self.svg());
         format!("<figure>\n<figcaption>{title}</figcaption>\n{key}{svg}</figure>\n")
     }
 }
 
 /// Text made safe inside of HTML and SVG.
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

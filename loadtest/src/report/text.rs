@@ -6,7 +6,7 @@ use super::{Report, is_latency};
 use crate::{record::Quantiles, run::Load, threshold::Verdict, units::show_us};
 
 /// The summary as text.
-pub fn summary(report: &Report) -> String {
+pub(crate) fn summary(report: &Report) -> String {
     let mut out = String::with_capacity(2048);
     write_summary(report, &mut out).expect("writing to memory cannot fail");
     out
@@ -98,7 +98,7 @@ fn row(out: &mut String, name: &str, q: &Quantiles) -> std::fmt::Result {
 }
 
 /// A verdict's measured value with its unit.
-pub fn show_actual(verdict: &Verdict) -> String {
+pub(super) fn show_actual(verdict: &Verdict) -> String {
     if is_latency(verdict) {
         show_us(verdict.actual)
     } else if verdict.expression.trim_start().starts_with("error_rate") {

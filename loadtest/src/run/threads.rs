@@ -42,7 +42,7 @@ struct Start {
 
 /// Runs a plan to its end. `begin` is called when all is ready and says how long to wait before
 /// the schedule's zero, so that several machines can start together.
-pub fn execute(
+pub(crate) fn execute(
     plan: &RunPlan,
     hooks: &Hooks,
     begin: impl FnOnce() -> Duration,

@@ -10,7 +10,7 @@ const MAX_STAGES: usize = 64;
 
 /// What is wrong with a list of stages.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum StageTextError {
+pub(crate) enum StageTextError {
     /// Not one of the known forms.
     #[error(
         "stage `{0}` is not understood; write hold:RATE:TIME, soak:RATE:TIME, ramp:A..B:TIME, \
@@ -31,7 +31,7 @@ pub enum StageTextError {
 }
 
 /// Reads a comma-separated list of stages.
-pub fn parse_stages(text: &str) -> Result<Vec<Stage>, StageTextError> {
+pub(crate) fn parse_stages(text: &str) -> Result<Vec<Stage>, StageTextError> {
     let mut stages = Vec::new();
     for one in text.split(',').map(str::trim) {
         stages.extend(parse_stage(one)?);

@@ -1,7 +1,7 @@
 //! The binomial test behind early stopping.
 
 /// P(X ≤ `successes`) for X of `trials` with probability `p` each.
-pub fn cdf(successes: u64, trials: u64, p: f64) -> f64 {
+pub(super) fn cdf(successes: u64, trials: u64, p: f64) -> f64 {
     if successes >= trials || p <= 0.0 {
         return 1.0;
     }
@@ -21,18 +21,18 @@ pub fn cdf(successes: u64, trials: u64, p: f64) -> f64 {
 
 /// True where so few misses would be seen with a probability of at most 1 − `confidence` if the
 /// true share of misses were `share` or more: the objective holds.
-pub fn surely_holds(misses: u64, requests: u64, share: f64, confidence: f64) -> bool {
+pub(super) fn surely_holds(misses: u64, requests: u64, share: f64, confidence: f64) -> bool {
     requests > 0 && misses < requests && cdf(misses, requests, share) <= 1.0 - confidence
 }
 
 /// True where so many misses would be seen with a probability of at most 1 − `confidence` if the
 /// true share of misses were `share` or less: the objective is missed.
-pub fn surely_misses(misses: u64, requests: u64, share: f64, confidence: f64) -> bool {
+pub(super) fn surely_misses(misses: u64, requests: u64, share: f64, confidence: f64) -> bool {
     misses > 0 && 1.0 - cdf(misses - 1, requests, share) <= 1.0 - confidence
 }
 
 /// Upper end of the one-sided Clopper–Pearson interval.
-pub fn share_upper_bound(misses: u64, requests: u64, confidence: f64) -> f64 {
+pub(super) fn share_upper_bound(misses: u64, requests: u64, confidence: f64) -> f64 {
     if misses >= requests {
         return 1.0;
     }

@@ -13,7 +13,7 @@ const SPOILT_RETRIES: u32 = 2;
 const MAX_STEPS: usize = 120;
 
 /// Everything about a search but the server.
-pub struct Search<'a> {
+pub(crate) struct Search<'a> {
     pub base: &'a RunPlan,
     pub objective: Objective,
     pub hunt: HuntOptions,
@@ -23,7 +23,7 @@ pub struct Search<'a> {
 
 impl Search<'_> {
     /// Runs the search; `tell` hears of every step.
-    pub fn run(&self, mut tell: impl FnMut(&StepResult)) -> Result<Finding, RunError> {
+    pub(crate) fn run(&self, mut tell: impl FnMut(&StepResult)) -> Result<Finding, RunError> {
         let mut hunt = Hunt::new(self.hunt);
         let mut finding = Finding {
             objective: self.objective,

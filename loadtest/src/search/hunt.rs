@@ -2,7 +2,7 @@
 
 /// How to hunt.
 #[derive(Clone, Copy, Debug)]
-pub struct HuntOptions {
+pub(crate) struct HuntOptions {
     /// First rate tried.
     pub start_rate: f64,
     /// Rates never leave these bounds.
@@ -17,7 +17,7 @@ pub struct HuntOptions {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Find out whether this rate holds.
     Try(f64),
     /// Run this rate once more to confirm it.
@@ -36,7 +36,7 @@ enum Phase {
 
 /// A hunt.
 #[derive(Clone, Debug)]
-pub struct Hunt {
+pub(crate) struct Hunt {
     options: HuntOptions,
     phase: Phase,
     held: Option<f64>,
@@ -45,7 +45,7 @@ pub struct Hunt {
 
 impl Hunt {
     /// A hunt that knows nothing.
-    pub fn new(options: HuntOptions) -> Self {
+    pub(crate) fn new(options: HuntOptions) -> Self {
         let next = options.start_rate.clamp(options.min_rate, options.max_rate);
         Self {
             options,
@@ -56,7 +56,7 @@ impl Hunt {
     }
 
     /// What to do next.
-    pub fn next(&self) -> Next {
+    pub(crate) fn next(&self) -> Next {
         match self.phase {
             Phase::Bracket { next } => Next::Try(next),
             Phase::Bisect => Next::Try(self.middle()),
@@ -66,12 +66,12 @@ impl Hunt {
     }
 
     /// The lowest rate missed so far.
-    pub fn missed_at(&self) -> Option<f64> {
+    pub(crate) fn missed_at(&self) -> Option<f64> {
         self.missed
     }
 
     /// Tells what a try gave.
-    pub fn tried(&mut self, rate: f64, holds: bool) {
+    pub(crate) fn tried(&mut self, rate: f64, holds: bool) {
         if holds {
             self.held = Some(self.held.map_or(rate, |held| held.max(rate)));
         } else {
@@ -102,7 +102,7 @@ impl Hunt {
 
     /// Tells what one more confirming run gave: whether all of them together still hold. A rate
     /// that does not is given up for one a step lower.
-    pub fn confirmed(&mut self, rate: f64, holds: bool) {
+    pub(crate) fn confirmed(&mut self, rate: f64, holds: bool) {
         let Phase::Confirm { runs, .. } = self.phase else {
             return;
         };

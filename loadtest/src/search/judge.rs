@@ -13,13 +13,13 @@ use super::{
 /// Blocks that the design effect is measured over.
 const BLOCKS: usize = 25;
 /// Below this many requests a block says nothing.
-const LEAST_BLOCK: usize = 20;
+const MIN_BLOCK: usize = 20;
 /// Requests kept of one step; far beyond what a test needs, and 32 MB.
 const MAX_KEPT: usize = 4_000_000;
 
 /// What the requests seen so far say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ruling {
+pub(crate) enum Ruling {
     /// The objective holds, with 99 % confidence.
     Holds,
     /// It is missed, with 99 % confidence.
@@ -30,7 +30,7 @@ pub enum Ruling {
 
 /// Collects one step's requests.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub(crate) struct Judge {
     objective: Objective,
     /// Latency in microseconds by place in the schedule; infinite for a failure.
     seen: Vec<f32>,
@@ -38,7 +38,7 @@ pub struct Judge {
 
 impl Judge {
     /// A judge who has seen nothing.
-    pub fn new(objective: Objective) -> Self {
+    pub(crate) fn new(objective: Objective) -> Self {
         Self {
             objective,
             seen: Vec::new(),
@@ -47,19 +47,19 @@ impl Judge {
 
     /// Takes one request in the order of its end; a failure counts as infinitely late. Order of
     /// ending is near enough to order of arrival for measuring how misses clump.
-    pub fn see(&mut self, latency_us: f64) {
+    pub(crate) fn see(&mut self, latency_us: f64) {
         if self.seen.len() < MAX_KEPT {
             self.seen.push(latency_us as f32);
         }
     }
 
     /// Requests seen.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.seen.len()
     }
 
     /// Counts so far.
-    pub fn tally(&self) -> Tally {
+    pub(crate) fn tally(&self) -> Tally {
         let limit = self.objective.limit_us as f32;
         let misses = self.seen.iter().filter(|us| **us > limit).count();
         Tally {
@@ -70,7 +70,7 @@ impl Judge {
     }
 
     /// The binomial test on what the requests weigh.
-    pub fn rule(&self) -> Ruling {
+    pub(crate) fn rule(&self) -> Ruling {
         let (requests, misses) = self.tally().effective();
         let share = self.objective.miss_share();
         if surely_holds(misses, requests, share, CONFIDENCE) {
@@ -84,9 +84,9 @@ impl Judge {
 
     fn design_effect(&self, misses: usize) -> f64 {
         let block = self.seen.len() / BLOCKS;
-        if block < LEAST_BLOCK {
+        if block < MIN_BLOCK {
             // Too few to measure: take each block's worth as one.
-            return LEAST_BLOCK as f64;
+            return MIN_BLOCK as f64;
         }
         let enough = self.seen.len() / 20;
         let limit = if misses >= enough.min(BLOCKS * 4) {

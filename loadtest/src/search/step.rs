@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How long steps may take.
 #[derive(Clone, Copy, Debug)]
-pub struct StepOptions {
+pub(crate) struct StepOptions {
     /// No ruling before this: a queue needs time to fill.
     pub least: Duration,
     /// The end, ruling or not.
@@ -39,7 +39,7 @@ pub struct StepOptions {
 
 /// What a step gave.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct StepResult {
+pub(crate) struct StepResult {
     /// Rate tried.
     pub rate: f64,
     /// True for a confirming run.
@@ -77,7 +77,7 @@ impl Observer for Watcher {
 }
 
 /// Runs one step at `rate` with everything else as in `base`.
-pub fn run_step(
+pub(crate) fn run_step(
     base: &RunPlan,
     objective: Objective,
     options: StepOptions,

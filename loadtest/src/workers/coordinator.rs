@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Why a run on workers did not come about.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkersError {
+pub(crate) enum WorkersError {
     /// A worker could not be reached before the start.
     #[error("cannot reach the worker {worker}; is `loadtest worker` running there?")]
     Unreachable {
@@ -44,7 +44,7 @@ pub enum WorkersError {
 
 /// What a run on workers gave.
 #[derive(Debug)]
-pub struct Together {
+pub(crate) struct Together {
     /// Everything merged, what was lost counted as scheduled and not sent.
     pub output: RunOutput,
     /// Workers lost, and why.
@@ -59,7 +59,7 @@ struct Seat {
 }
 
 /// Runs a plan on workers.
-pub fn run_on_workers(plan: &RunPlan, workers: &[String]) -> Result<Together, WorkersError> {
+pub(crate) fn run_on_workers(plan: &RunPlan, workers: &[String]) -> Result<Together, WorkersError> {
     let mut seats = Vec::with_capacity(workers.len());
     for (index, name) in workers.iter().enumerate() {
         let part = Part {

@@ -12,11 +12,11 @@ use crate::run::{Hooks, RunPlan, execute};
 
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// A coordinator that has gone must not hold a worker for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves coordinators, one at a time; `tell` hears what goes on. Ends after `runs` of them, or
 /// never.
-pub fn serve(listener: &TcpListener, runs: Option<u32>, tell: impl Fn(String)) {
+pub(crate) fn serve(listener: &TcpListener, runs: Option<u32>, tell: impl Fn(String)) {
     for (served, stream) in (1..).zip(listener.incoming()) {
         let outcome = stream.and_then(|stream| serve_one(&stream));
         match outcome {
@@ -31,7 +31,7 @@ pub fn serve(listener: &TcpListener, runs: Option<u32>, tell: impl Fn(String)) {
 
 fn serve_one(stream: &TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let Order::Prepare(plan) = read_line(&mut reader)? else {
         return Err(Error::other("the coordinator started before it prepared"));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::users::{Users, push_escaped, push_number};
 
 /// MovieLens 100K knows the items 1 to 1682.
-pub const MOVIELENS_ITEMS: u32 = 1682;
+pub(crate) const MOVIELENS_ITEMS: u32 = 1682;
 
 /// What a recommend request asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -38,13 +38,13 @@ enum Piece {
 
 /// A compiled template.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub(crate) struct Template {
     pieces: Vec<Piece>,
 }
 
 impl Template {
     /// Compiles a text in which `{{name}}` stands for something drawn anew for each request.
-    pub fn compile(text: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn compile(text: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find("{{") {
@@ -62,7 +62,7 @@ impl Template {
     }
 
     /// Renders the body of one request.
-    pub fn render(&self, index: u64, users: &Users, rng: &mut impl Rng) -> Bytes {
+    pub(crate) fn render(&self, index: u64, users: &Users, rng: &mut impl Rng) -> Bytes {
         let mut out = Vec::with_capacity(256);
         for piece in &self.pieces {
             match piece {

@@ -12,15 +12,15 @@ use serde_json::Value;
 
 /// A latency in question so long that no machine is too slow to be valid: these tests are about
 /// behaviour, and judge no time.
-pub const PATIENT: [&str; 2] = ["--fail-if", "p99>1h"];
+pub(crate) const PATIENT: [&str; 2] = ["--fail-if", "p99>1h"];
 
 /// A stub on a free port.
-pub fn stub(behaviour: Behaviour) -> Stub {
+pub(crate) fn stub(behaviour: Behaviour) -> Stub {
     Stub::start(behaviour, 0).expect("a stub on a free port")
 }
 
 /// Runs `loadtest` with these arguments.
-pub fn loadtest(args: &[&str]) -> Output {
+pub(crate) fn loadtest(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_loadtest"))
         .args(args)
         .output()
@@ -28,24 +28,24 @@ pub fn loadtest(args: &[&str]) -> Output {
 }
 
 /// Its exit status.
-pub fn status(output: &Output) -> i32 {
+pub(crate) fn status(output: &Output) -> i32 {
     output.status.code().expect("a status, not a signal")
 }
 
 /// A folder of its own for one test.
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&path).expect("a folder for the test");
     path
 }
 
 /// Reads a JSON document.
-pub fn json(path: &Path) -> Value {
+pub(crate) fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("the report")).expect("JSON")
 }
 
 /// Runs `loadtest run` quietly and patiently; returns its status and report.
-pub fn run(name: &str, stub: &Stub, args: &[&str]) -> (i32, Value) {
+pub(crate) fn run(name: &str, stub: &Stub, args: &[&str]) -> (i32, Value) {
     let path = folder(name).join("report.json");
     let (url, file) = (stub.url(), path.display().to_string());
     let mut all = vec![

@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::Range};
 use super::wire::{Field, Fields, Payload, WireError};
 
 /// Deeper than any graph inside a graph that is meant.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 // Field numbers of onnx.proto.
 const MODEL_GRAPH: u64 = 7;
@@ -90,8 +90,8 @@ impl Walk<'_> {
     }
 
     fn graph(&self, range: Range<usize>, depth: usize, facts: &mut Facts) -> Result<(), WireError> {
-        if depth > MOST_DEPTH {
-            return Err(WireError::TooDeep(MOST_DEPTH));
+        if depth > MAX_DEPTH {
+            return Err(WireError::TooDeep(MAX_DEPTH));
         }
         for (number, range) in self.inside(range)? {
             match number {

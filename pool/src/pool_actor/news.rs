@@ -14,12 +14,12 @@ pub(crate) struct RunHung(pub(crate) Hung);
 impl PoolActor {
     /// Puts the next actor in the place of one whose thread is lost.
     pub(super) fn replace(&mut self, id: &ActorId, incarnation: u64) {
-        let outfit = self.outfit.clone();
+        let actor_defaults = self.actor_defaults.clone();
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
         let name = member.source.name.clone();
-        match member.replace(&outfit, incarnation) {
+        match member.replace(&actor_defaults, incarnation) {
             Ok(Some(lost)) => {
                 self.given_up += 1;
                 self.quarantine.push(lost);
@@ -74,7 +74,7 @@ impl Handler<RunHung> for PoolActor {
 
     fn handle(&mut self, RunHung(hung): RunHung, ctx: &mut Context<Self>) {
         let Hung { actor, incarnation } = hung;
-        let grace = common::Span(self.options.patience.hang_grace);
+        let grace = common::Span(self.options.timeouts.hang_grace);
         let Some(member) = self.members.get(&actor) else {
             return;
         };

@@ -31,7 +31,7 @@ impl PoolActor {
             version: member.source.version.get(),
             place: member.place(),
             slot: SlotReport {
-                state: slot.word(),
+                state: slot.label(),
                 incarnation: slot.incarnation,
                 failures_in_row: slot.failures_in_row,
                 counts: slot.counts,

@@ -36,7 +36,7 @@ impl Handler<Ask> for PoolActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Stop {
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Handler<Stop> for PoolActor {
@@ -55,7 +55,7 @@ impl Handler<Stop> for PoolActor {
         });
         let all = join_all(ends);
         Box::pin(async move {
-            if tokio::time::timeout(stop.patience, all).await.is_err() {
+            if tokio::time::timeout(stop.timeout, all).await.is_err() {
                 tracing::warn!("some thread did not let its session go");
             }
         })

@@ -11,7 +11,7 @@ use common::{ModelName, ModelVersion};
 use super::manifest::{Manifest, ManifestError};
 
 /// Most models looked at; a folder with more is not a model repository.
-const MOST_MODELS: usize = 10_000;
+const MAX_MODELS: usize = 10_000;
 
 /// Why there is no repository.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ impl Repository {
         for folder in subfolders(root)
             .map_err(unreadable)?
             .into_iter()
-            .take(MOST_MODELS)
+            .take(MAX_MODELS)
         {
             found.visit(folder);
         }

@@ -22,13 +22,13 @@ use serde::Deserialize;
 use self::{inputs::Input, versions::Versions};
 
 /// More sessions of one model than any machine has use for.
-const MOST_INSTANCES: usize = 256;
+const MAX_INSTANCES: usize = 256;
 /// More rows of one run than fit any latency.
-const MOST_BATCH: usize = 1 << 20;
+const MAX_BATCH: usize = 1 << 20;
 /// What a model that learns its row budget starts from.
 const ROWS_UNTIL_LEARNED: usize = 100;
 /// Waiting for company longer than this would break any promise of latency.
-const MOST_DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_millis(100);
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -205,14 +205,14 @@ impl Manifest {
         let outside = |value: Option<usize>, most: usize| {
             value.is_some_and(|value| !(1..=most).contains(&value))
         };
-        if outside(self.instances.map(NonZeroUsize::get), MOST_INSTANCES) {
-            return Some(("instances", format!("must be 1 to {MOST_INSTANCES}")));
+        if outside(self.instances.map(NonZeroUsize::get), MAX_INSTANCES) {
+            return Some(("instances", format!("must be 1 to {MAX_INSTANCES}")));
         }
-        if outside(self.max_batch_size, MOST_BATCH) {
-            return Some(("max_batch_size", format!("must be 1 to {MOST_BATCH}")));
+        if outside(self.max_batch_size, MAX_BATCH) {
+            return Some(("max_batch_size", format!("must be 1 to {MAX_BATCH}")));
         }
-        if outside(self.batching.rows(), MOST_BATCH) {
-            return Some(("row_budget", format!("must be 1 to {MOST_BATCH}")));
+        if outside(self.batching.rows(), MAX_BATCH) {
+            return Some(("row_budget", format!("must be 1 to {MAX_BATCH}")));
         }
         if self.max_batch_size.is_some() && self.batching.row_budget.is_some() {
             let reason = "and batching.row_budget say the same twice; keep one";
@@ -221,9 +221,9 @@ impl Manifest {
         if self
             .batching
             .max_delay
-            .is_some_and(|delay| delay.0 > MOST_DELAY)
+            .is_some_and(|delay| delay.0 > MAX_DELAY)
         {
-            return Some(("max_delay", format!("must be at most {}", Span(MOST_DELAY))));
+            return Some(("max_delay", format!("must be at most {}", Span(MAX_DELAY))));
         }
         if self.warm_up.runs.is_some_and(|runs| runs > 100) {
             return Some(("runs", "must be 0 to 100".into()));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use actix::Actor;
 use common::SystemClock;
 use inference_actor::{
-    CodelSettings, Options, Patience, Watchdog,
+    CodelSettings, Options, Watchdog, WatchdogTimeouts,
     arena::{ArenaRules, Arenas, Classes},
 };
 
@@ -16,11 +16,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let patience = Patience {
+        let timeouts = WatchdogTimeouts {
             stall_after: Duration::from_secs(60),
             hang_grace: Duration::from_secs(60),
         };
-        let watchdog = Watchdog::start(patience, Arc::new(SystemClock), Box::new(|_| true));
+        let watchdog = Watchdog::start(timeouts, Arc::new(SystemClock), Box::new(|_| true));
         Self {
             watchdog: watchdog.unwrap(),
         }

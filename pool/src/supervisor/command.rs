@@ -125,6 +125,6 @@ impl Slot {
     }
 
     fn refuse(&self, mend: &'static str) -> Result<Vec<Effect>, Conflict> {
-        Err(Conflict::State(self.word(), mend))
+        Err(Conflict::State(self.label(), mend))
     }
 }

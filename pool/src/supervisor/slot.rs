@@ -81,7 +81,7 @@ impl Slot {
     }
 
     /// A word for what it is doing.
-    pub(crate) fn word(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match (&self.session, self.intent) {
             (SessionState::Parked, _) => "parked",
             (SessionState::Released, _) => "drained",

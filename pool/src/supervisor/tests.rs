@@ -69,7 +69,7 @@ fn waits_double_and_end_in_parking() {
         }
     }
     assert_eq!(waits, [40, 80, 160, 320, 640, 1280]);
-    assert_eq!(supervisor.slot(&id).unwrap().word(), "parked");
+    assert_eq!(supervisor.slot(&id).unwrap().label(), "parked");
     let hour = Duration::from_secs(3600);
     assert!(supervisor.due(clock.now() + hour).is_empty());
     assert!(supervisor.command(&id, Command::Resume).is_ok());
@@ -122,7 +122,7 @@ fn commands_that_contradict_the_state_are_refused() {
     let mut ask = |command| supervisor.command(&id, command).is_ok();
     assert!(ask(Drain) && !ask(Drain) && !ask(Pause) && !ask(Resume) && !ask(Restart));
     supervisor.drained(&id, 0);
-    assert_eq!(supervisor.slot(&id).unwrap().word(), "drained");
+    assert_eq!(supervisor.slot(&id).unwrap().label(), "drained");
     assert!(supervisor.command(&id, Resume).is_ok());
     let stranger = ActorId("x".into());
     assert_eq!(supervisor.command(&stranger, Pause), Err(Conflict::Unknown));

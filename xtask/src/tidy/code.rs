@@ -5,7 +5,7 @@ use super::Violation;
 use super::allow::{Allowed, allows};
 use super::tokens::{Kind, Token};
 
-pub fn check(path: &str, tokens: &[Token], unsafe_files: &[Allowed]) -> Vec<Violation> {
+pub(super) fn check(path: &str, tokens: &[Token], unsafe_files: &[Allowed]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
         if let Kind::Ident(word) = &token.kind {
@@ -29,7 +29,7 @@ pub fn check(path: &str, tokens: &[Token], unsafe_files: &[Allowed]) -> Vec<Viol
     violations
 }
 
-pub fn says_unsafe(tokens: &[Token]) -> bool {
+pub(super) fn says_unsafe(tokens: &[Token]) -> bool {
     tokens.iter().any(|token| token.is_ident("unsafe"))
 }
 

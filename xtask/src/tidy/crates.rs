@@ -98,13 +98,13 @@ const NEVER: &[Never] = &[
 ];
 
 /// The workspace as the rules see it.
-pub struct Graph {
+pub(super) struct Graph {
     pub members: Vec<Member>,
     /// Package id to the packages it is built from (no dev-dependencies), names with it.
     packages: BTreeMap<String, Package>,
 }
 
-pub struct Member {
+pub(super) struct Member {
     id: String,
     name: String,
     /// Relative to the workspace.
@@ -127,7 +127,7 @@ struct Package {
 }
 
 impl Graph {
-    pub fn of(metadata: &Metadata, root: &Path) -> Self {
+    pub(super) fn of(metadata: &Metadata, root: &Path) -> Self {
         let members = metadata.workspace_packages().into_iter().map(|package| {
             let path = package.manifest_path.as_std_path();
             let relative = path.strip_prefix(root).unwrap_or(path);
@@ -198,7 +198,7 @@ fn named(dependency: &Dependency) -> (String, Purpose) {
     (dependency.name.clone(), purpose)
 }
 
-pub fn check(graph: &Graph) -> Vec<Violation> {
+pub(super) fn check(graph: &Graph) -> Vec<Violation> {
     let mut violations = Vec::new();
     for member in &graph.members {
         violations.extend(check_edges(graph, member));

@@ -5,12 +5,12 @@ use super::allow::{Allowed, allows};
 use super::tokens::Token;
 
 /// Above this a file holds more than one idea, or needs a reason.
-pub const PRODUCTION_LINES_MAX: usize = 400;
+pub(super) const PRODUCTION_LINES_MAX: usize = 400;
 
 /// `main.rs` reads the command line, wires and waits; what is longer belongs elsewhere.
 const MAIN_LINES_MAX: usize = 130;
 
-pub fn check_name(path: &str) -> Option<Violation> {
+pub(super) fn check_name(path: &str) -> Option<Violation> {
     let mut parts = path.rsplit('/');
     let (what, mend) = match parts.next()? {
         // Cargo takes `tests/NAME.rs` for a test of its own: shared code there needs `mod.rs`.
@@ -26,7 +26,7 @@ pub fn check_name(path: &str) -> Option<Violation> {
     Some(Violation::new(path, 1, what, mend))
 }
 
-pub fn check_length(path: &str, lines: usize, long_files: &[Allowed]) -> Option<Violation> {
+pub(super) fn check_length(path: &str, lines: usize, long_files: &[Allowed]) -> Option<Violation> {
     if path.ends_with("/src/main.rs") && lines > MAIN_LINES_MAX {
         let what = format!("{lines} lines in a `main.rs`, at most {MAIN_LINES_MAX}");
         return Some(Violation::new(
@@ -46,7 +46,7 @@ pub fn check_length(path: &str, lines: usize, long_files: &[Allowed]) -> Option<
 }
 
 /// The file's lines without those of items under `#[cfg(test)]`; none in a file of tests.
-pub fn production_lines(path: &str, lines: usize, tokens: &[Token]) -> usize {
+pub(super) fn production_lines(path: &str, lines: usize, tokens: &[Token]) -> usize {
     let is_test = path.ends_with("/tests.rs") || path.split('/').any(|part| part == "tests");
     if is_test {
         return 0;

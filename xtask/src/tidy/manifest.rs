@@ -2,7 +2,7 @@
 
 use super::Violation;
 
-pub fn check(path: &str, text: &str) -> Option<Violation> {
+pub(super) fn check(path: &str, text: &str) -> Option<Violation> {
     if inherits_lints(text) {
         return None;
     }
@@ -41,7 +41,7 @@ fn inherits_lints(text: &str) -> bool {
 }
 
 /// The line of `text` that declares the dependency `name`, or 1.
-pub fn line_of_dependency(text: &str, name: &str) -> usize {
+pub(super) fn line_of_dependency(text: &str, name: &str) -> usize {
     let declares = |line: &str| {
         let key = line.split(['=', '.']).next().unwrap_or("").trim();
         key.trim_matches('"') == name || line.contains(&format!("package = \"{name}\""))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-pub struct SourceFile {
+pub(super) struct SourceFile {
     /// Relative to the workspace, with `/`.
     pub path: String,
     pub text: String,
@@ -13,7 +13,7 @@ pub struct SourceFile {
 
 /// Adds every `.rs` file below `folder`. A folder below it with a manifest of its own is another
 /// crate (or, as a fuzz crate, another workspace) and is left out; so are build outputs.
-pub fn collect(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> Result<()> {
+pub(super) fn collect(root: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> Result<()> {
     let mut entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| folder.display().to_string())?;

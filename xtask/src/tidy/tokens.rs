@@ -4,7 +4,7 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Token {
+pub(super) struct Token {
     pub kind: Kind,
     /// From 1.
     pub line: usize,
@@ -13,7 +13,7 @@ pub struct Token {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Ident(String),
     /// Punctuation, or a bracket of its own (`(`, `]`, …).
     Mark(char),
@@ -22,17 +22,17 @@ pub enum Kind {
 }
 
 impl Token {
-    pub fn is_ident(&self, name: &str) -> bool {
+    pub(super) fn is_ident(&self, name: &str) -> bool {
         matches!(&self.kind, Kind::Ident(found) if found == name)
     }
 
-    pub fn is_mark(&self, mark: char) -> bool {
+    pub(super) fn is_mark(&self, mark: char) -> bool {
         self.kind == Kind::Mark(mark)
     }
 }
 
 /// The tokens, or the line at which the text stops being Rust.
-pub fn tokens(text: &str) -> Result<Vec<Token>, usize> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Token>, usize> {
     let stream: TokenStream = text
         .parse()
         .map_err(|error: proc_macro2::LexError| error.span().start().line.max(1))?;

@@ -14,16 +14,16 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-pub const WHEEL: &str = "package-1.0-py3-none-any.whl";
-pub const CONTENTS: &[u8] = b"the library, word for word";
+pub(crate) const WHEEL: &str = "package-1.0-py3-none-any.whl";
+pub(crate) const CONTENTS: &[u8] = b"the library, word for word";
 
 /// Everything below one temporary folder.
-pub struct Stage {
+pub(crate) struct Stage {
     folder: tempfile::TempDir,
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let stage = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -33,27 +33,27 @@ impl Stage {
         stage
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn cache(&self) -> PathBuf {
+    pub(crate) fn cache(&self) -> PathBuf {
         self.path("cache")
     }
 
-    pub fn installed(&self) -> PathBuf {
+    pub(crate) fn installed(&self) -> PathBuf {
         self.cache().join("package/1.0/library")
     }
 
     /// How often a pip made here was asked to download.
-    pub fn downloads(&self) -> usize {
+    pub(crate) fn downloads(&self) -> usize {
         fs::read_to_string(self.path("downloads"))
             .unwrap_or_default()
             .lines()
             .count()
     }
 
-    pub fn pin(&self, wheel: &[u8], contents: &[u8]) {
+    pub(crate) fn pin(&self, wheel: &[u8], contents: &[u8]) {
         let pins = serde_json::json!({ "sources": [{
             "name": "Package 1.0",
             "requirement": "package==1.0",
@@ -77,7 +77,7 @@ impl Stage {
 
     /// A pip whose `download` runs `script`, with `$wheel` where the wheel belongs and `$stage`
     /// this folder.
-    pub fn pip(&self, script: &str) -> PathBuf {
+    pub(crate) fn pip(&self, script: &str) -> PathBuf {
         let path = self.path("pip");
         self.executable(
             "pip",
@@ -94,13 +94,13 @@ impl Stage {
     }
 
     /// A pip that brings the right wheel.
-    pub fn good_pip(&self) -> PathBuf {
+    pub(crate) fn good_pip(&self) -> PathBuf {
         self.pip("cp $stage/good.whl $wheel")
     }
 
     /// Written by a child: a script that this process holds open for writing, or that a fork made
     /// by a test beside this one still holds, cannot be run ("text file busy").
-    pub fn executable(&self, name: &str, script: &str) {
+    pub(crate) fn executable(&self, name: &str, script: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut writer = Command::new("sh")
@@ -113,7 +113,7 @@ impl Stage {
         assert!(writer.wait().unwrap().success());
     }
 
-    pub fn fifo(&self, name: &str) -> PathBuf {
+    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         assert!(
             Command::new("mkfifo")
@@ -126,7 +126,7 @@ impl Stage {
     }
 
     /// Returns once a script wrote to the pipe.
-    pub fn wait_for(&self, fifo: &Path) {
+    pub(crate) fn wait_for(&self, fifo: &Path) {
         let (sender, receiver) = sync_channel(1);
         let fifo = fifo.to_path_buf();
         // Opening waits for the writer, without a limit of its own.
@@ -136,7 +136,7 @@ impl Stage {
             .expect("the script never started");
     }
 
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.arg("fetch").arg("--cache").arg(self.cache());
         command.arg("--pins").arg(self.path("pins.json"));
@@ -147,18 +147,18 @@ impl Stage {
         command
     }
 
-    pub fn fetch_with(&self, pip: &Path) -> Output {
+    pub(crate) fn fetch_with(&self, pip: &Path) -> Output {
         self.command().arg("--pip").arg(pip).output().unwrap()
     }
 }
 
 /// Asserts that `output` ended well.
-pub fn assert_fetched(output: &Output) {
+pub(crate) fn assert_fetched(output: &Output) {
     assert!(output.status.success(), "{}", text(output));
 }
 
 /// Asserts that `output` ended 69 with one error line, and returns the line.
-pub fn error_line(output: &Output) -> String {
+pub(crate) fn error_line(output: &Output) -> String {
     let text = text(output);
     assert_eq!(output.status.code(), Some(69), "{text}");
     let errors: Vec<_> = text
@@ -169,11 +169,11 @@ pub fn error_line(output: &Output) -> String {
     errors[0].to_owned()
 }
 
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-pub fn wheel(contents: &[u8]) -> Vec<u8> {
+pub(crate) fn wheel(contents: &[u8]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     archive
         .start_file("package/library", zip::write::SimpleFileOptions::default())

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Larger bodies hold nothing that these paths read.
-const MOST_BODY: ByteSize = ByteSize(64 << 10);
+const MAX_BODY: ByteSize = ByteSize(64 << 10);
 
 /// A change of the repository.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ enum Change {
 }
 
 /// The paths of the admin port.
-pub fn configure_admin(config: &mut web::ServiceConfig) {
+pub(crate) fn configure_admin(config: &mut web::ServiceConfig) {
     let change = "/v2/repository/models/{model}";
     config
         .service(web::resource("/v2/repository/index").route(web::post().to(admin_index)))
@@ -215,7 +215,7 @@ async fn body(
 ) -> Result<String, Failure> {
     let limits = BodyLimits {
         budget: &shared.bodies,
-        most: MOST_BODY,
+        most: MAX_BODY,
         discard: shared.settings.limits.discard_body,
         time: shared.settings.http.body_timeout.0,
     };

@@ -21,7 +21,7 @@ use super::{
     target,
 };
 use crate::{
-    admission::{Applicant, BodyLimits, criticality, deadline, read_body},
+    admission::{AdmissionRequest, BodyLimits, criticality, deadline, read_body},
     failure::Failure,
     front::Front,
     metrics::Protocol,
@@ -110,7 +110,7 @@ async fn answer(
         let message = "the deadline passed before the request was read";
         return Err(Failure::new(ErrorCode::Deadline, message));
     }
-    let who = Applicant {
+    let who = AdmissionRequest {
         model: &spec.name,
         version: spec.version,
         scene: NO_SCENE,
@@ -118,18 +118,18 @@ async fn answer(
         deadline,
         configured_deadline: settings.limits.infer_deadline.0,
     };
-    let pass = front.gatekeeper().admit(&who, front.now())?;
+    let permit = front.admission().admit(&who, front.now())?;
     let reply = match front
         .infer(&route, inputs, rows, deadline, criticality)
         .await
     {
         Ok(reply) => reply,
         Err(failure) => {
-            pass.failed(&failure, front.now());
+            permit.failed(&failure, front.now());
             return Err(failure);
         }
     };
-    pass.answered(&reply.times, front.now());
+    permit.answered(&reply.times, front.now());
 
     let encoding = front.now();
     let run: RunTimes = reply.times;

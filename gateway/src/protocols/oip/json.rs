@@ -10,7 +10,7 @@ use self::plain::{ExactDecimal, decimal, plain_number};
 use crate::failure::Failure;
 
 /// Deeper nesting than any request means; bounds the recursion.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// A place in a JSON text that was checked to be UTF-8.
 #[derive(Debug, Clone)]
@@ -300,11 +300,10 @@ impl<'a> Cursor<'a> {
     /// plainest way, fit, and there is room; tells how many.
     pub(super) fn integers<T: TryFrom<i64>>(&mut self, room: &mut [T]) -> usize {
         // More might not fit 64 bits.
-        const MOST_DIGITS: usize = 18;
+        const MAX_DIGITS: usize = 18;
         let mut taken = 0;
         for place in room {
-            let Some((negative, digits, end)) = plain_number(self.text, self.at, MOST_DIGITS)
-            else {
+            let Some((negative, digits, end)) = plain_number(self.text, self.at, MAX_DIGITS) else {
                 break;
             };
             let magnitude = digits.cast_signed();
@@ -362,10 +361,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_at(&mut self, depth: usize) -> Result<(), Failure> {
-        if depth > MOST_DEPTH {
-            return Err(self.wrong(format_args!(
-                "values are nested more than {MOST_DEPTH} deep"
-            )));
+        if depth > MAX_DEPTH {
+            return Err(self.wrong(format_args!("values are nested more than {MAX_DEPTH} deep")));
         }
         match self.peek() {
             Some(b'{') => self.object(|inside, _| inside.skip_at(depth + 1)),

@@ -15,7 +15,7 @@ use super::{binary, json::Cursor, numbers};
 use crate::failure::Failure;
 
 /// More dimensions than any tensor of a model has.
-const MOST_DIMS: usize = 64;
+const MAX_DIMS: usize = 64;
 
 /// An output that the caller wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,8 +262,8 @@ fn rejected(message: String) -> Failure {
 fn shape(cursor: &mut Cursor<'_>) -> Result<Shape, Failure> {
     let mut dims = Vec::new();
     cursor.array(|cursor| {
-        if dims.len() == MOST_DIMS {
-            return Err(cursor.wrong(format_args!("more than {MOST_DIMS} dimensions")));
+        if dims.len() == MAX_DIMS {
+            return Err(cursor.wrong(format_args!("more than {MAX_DIMS} dimensions")));
         }
         dims.push(cursor.size()?);
         Ok(())

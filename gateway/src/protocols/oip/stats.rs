@@ -12,7 +12,7 @@ use super::{metadata, target};
 use crate::front::Front;
 
 /// How long an actor may take to tell its counts; one that is slower is left out of the sums.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, Default, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -77,7 +77,7 @@ pub(super) async fn of_all(front: Data<Rc<Front>>) -> HttpResponse {
 
 async fn stats(route: Arc<ModelRoute>) -> ModelStats {
     let asked = route.actors.iter().map(|actor| async {
-        let told = tokio::time::timeout(PATIENCE, actor.addr.send(Observe)).await;
+        let told = tokio::time::timeout(REPLY_TIMEOUT, actor.addr.send(Observe)).await;
         told.ok()?.ok()
     });
     let told: Vec<ActorSnapshot> = join_all(asked).await.into_iter().flatten().collect();

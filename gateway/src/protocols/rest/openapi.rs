@@ -26,12 +26,12 @@ pub(super) async fn show(front: Data<Rc<Front>>) -> HttpResponse {
     let serving = table.models().filter(|m| m.status == ModelStatus::Ready);
     let mut models: Vec<String> = serving.map(|m| m.name.to_string()).collect();
     models.sort();
-    models.truncate(MOST_EXAMPLES);
+    models.truncate(MAX_EXAMPLES);
     HttpResponse::Ok().json(document(&front.shared().settings, &models))
 }
 
 /// Models named as examples; a repository may hold thousands.
-const MOST_EXAMPLES: usize = 20;
+const MAX_EXAMPLES: usize = 20;
 
 fn document(settings: &Settings, models: &[String]) -> Value {
     let mut schemas = schemas();

@@ -12,18 +12,18 @@ use crate::{
     failure::Failure,
     metrics::Protocol,
     protocols::exchange::Exchange,
-    recommend::{Answer, Desk, Envelope, ParseLimits, Recommend, recommend},
+    recommend::{Answer, Envelope, ParseLimits, Recommend, Recommender, recommend},
     respond,
 };
 
 pub(super) async fn item(
     request: HttpRequest,
     mut payload: Payload,
-    desk: Data<Desk>,
+    recommender: Data<Recommender>,
 ) -> HttpResponse {
-    let front = desk.front();
+    let front = recommender.front();
     let exchange = Exchange::begin(front, Protocol::Rest, &request);
-    let answered = answer(&request, &mut payload, &desk, &exchange).await;
+    let answered = answer(&request, &mut payload, &recommender, &exchange).await;
     let response = answered.map(|answer| {
         let metrics = &front.shared().metrics;
         metrics.phases(&answer.times);
@@ -38,10 +38,10 @@ pub(super) async fn item(
 async fn answer(
     request: &HttpRequest,
     payload: &mut Payload,
-    desk: &Desk,
+    recommender: &Recommender,
     exchange: &Exchange<'_>,
 ) -> Result<Answer, Failure> {
-    let front = desk.front();
+    let front = recommender.front();
     let shared = front.shared();
     let settings = &shared.settings;
     let by_header = deadline(
@@ -77,5 +77,5 @@ async fn answer(
         criticality,
         parse,
     };
-    recommend(desk, asked, envelope).await
+    recommend(recommender, asked, envelope).await
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 /// Catalogues up to this size are covered with one bit an item, 8 KiB at most; clearing the bits of
 /// a larger one would cost more than hashing the few that are set.
-const MOST_BITS: usize = 1 << 16;
+const MAX_BITS: usize = 1 << 16;
 
 /// A set of catalogue slots.
 pub(in crate::recommend) enum SlotSet {
@@ -18,7 +18,7 @@ impl SlotSet {
     /// An empty set of slots below `slots`.
     pub(in crate::recommend) fn new(slots: usize) -> Self {
         match slots {
-            0..=MOST_BITS => Self::Dense(vec![0; slots.div_ceil(64)]),
+            0..=MAX_BITS => Self::Dense(vec![0; slots.div_ceil(64)]),
             _ => Self::Sparse(HashSet::default()),
         }
     }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn both_forms_hold_what_was_put_in() {
-        for slots in [0, 200, MOST_BITS + 1] {
+        for slots in [0, 200, MAX_BITS + 1] {
             let mut set = SlotSet::new(slots);
             assert!(!set.contains(130));
             if slots > 0 {

@@ -95,20 +95,20 @@ fn unsigned(text: &[u8], at: usize, most_digits: usize) -> Option<(u64, usize)> 
 #[inline]
 pub(super) fn decimal<T: ExactDecimal>(text: &[u8], at: usize) -> Option<(T, usize)> {
     // Before the point and behind it: together they cannot overflow.
-    const MOST_DIGITS: usize = 9;
+    const MAX_DIGITS: usize = 9;
     // Half of all numbers are negative, so this is no branch: it would be guessed wrong as often.
     let negative = text.get(at) == Some(&b'-');
     let begin = at + usize::from(negative);
     let (negative, mut number, mut end) = match text.get(begin..begin + 2) {
         // One digit before the point, as a number has that stands for a share or was standardised.
         Some([digit @ b'0'..=b'9', b'.']) => (negative, u64::from(digit - b'0'), begin + 1),
-        _ => plain_number(text, at, MOST_DIGITS)?,
+        _ => plain_number(text, at, MAX_DIGITS)?,
     };
     let mut places = 0;
     if text.get(end) == Some(&b'.') {
         let (fraction, behind) = long_digits(text, end + 1);
         places = behind - (end + 1);
-        if !(1..=MOST_DIGITS).contains(&places) {
+        if !(1..=MAX_DIGITS).contains(&places) {
             return None;
         }
         number = number * TENS[places] + fraction;

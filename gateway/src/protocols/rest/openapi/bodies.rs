@@ -10,8 +10,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use crate::{
-    recommend::{MOST_ID_BYTES, MOST_TOP_K},
-    respond::words,
+    recommend::{MAX_ID_BYTES, MAX_TOP_K},
+    respond::distinct_values,
 };
 
 /// Whom to recommend to, and what to choose from. Unknown fields are ignored.
@@ -19,20 +19,20 @@ use crate::{
 #[schemars(transform = absent_not_null)]
 pub(super) struct RecommendRequest {
     /// Whom for. An unknown user is a cold start, not an error.
-    #[schemars(length(min = 1, max = MOST_ID_BYTES))]
+    #[schemars(length(min = 1, max = MAX_ID_BYTES))]
     user_id: String,
     /// The place in the shop that asks.
     #[schemars(extend("default" = "home_feed"))]
     scene: Option<String>,
     /// The device, for stickiness where the user is unknown.
-    #[schemars(length(min = 1, max = MOST_ID_BYTES))]
+    #[schemars(length(min = 1, max = MAX_ID_BYTES))]
     device_id: Option<String>,
     /// What the model may know of the moment.
     context: Option<Context>,
     /// Item ids; absent, the scene's own. Unknown ones are left out and counted.
     candidates: Option<Vec<String>>,
     /// How many items to answer with.
-    #[schemars(range(min = 1, max = MOST_TOP_K), extend("default" = 20))]
+    #[schemars(range(min = 1, max = MAX_TOP_K), extend("default" = 20))]
     top_k: Option<u32>,
     /// Time the caller gives, in milliseconds.
     #[schemars(range(min = 1))]
@@ -80,7 +80,7 @@ pub(super) struct RecommendAnswer {
     /// Whether a fallback answered in the model's place.
     degraded: bool,
     /// Why, if so: a code of the closed list.
-    #[schemars(extend("enum" = words(|code| code)))]
+    #[schemars(extend("enum" = distinct_values(|code| code)))]
     degraded_reason: Option<String>,
     /// Where the time went, in microseconds; each measured, none a difference.
     timing_us: BTreeMap<String, u64>,
