@@ -1,6 +1,6 @@
 //! Names and numbers that identify things, checked where they are made.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
+use std::{fmt, num::NonZeroU64, str::FromStr, sync::Arc};
 
 use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,6 +13,9 @@ pub enum IdError {
         "`{0}` is not a valid {1}: use 1 to {2} of letters, digits, '.', '_' and '-', not starting with '.'"
     )]
     Malformed(String, &'static str, usize),
+    /// Not a model version.
+    #[error("`{0}` is not a model version: use a positive whole number of at most 64 bits")]
+    Version(String),
 }
 
 fn checked(text: &str, what: &'static str, max: usize) -> Result<Arc<str>, IdError> {
@@ -71,27 +74,88 @@ impl<'de> Deserialize<'de> for ModelName {
     }
 }
 
-/// A model's version: a positive integer, the name of a folder inside the model's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ModelVersion(NonZeroU32);
+/// A model's version: a positive integer of at most 64 bits, the name of a folder inside the
+/// model's. Written as a number in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ModelVersion(NonZeroU64);
 
 impl ModelVersion {
     /// The version, if positive.
     #[must_use]
-    pub fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
+    pub fn new(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
     }
 
     /// The number.
     #[must_use]
-    pub fn get(self) -> u32 {
+    pub fn get(self) -> u64 {
         self.0.get()
+    }
+}
+
+impl FromStr for ModelVersion {
+    type Err = IdError;
+    /// Digits only: a sign would give one version two names.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| digits);
+        number
+            .and_then(Self::new)
+            .ok_or_else(|| IdError::Version(text.chars().take(80).collect()))
     }
 }
 
 impl fmt::Display for ModelVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// One version of one model: what is loaded, placed, admitted and moved as a unit. Written as
+/// `name:version`, in JSON too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelKey {
+    /// The model.
+    pub name: ModelName,
+    /// Its version.
+    pub version: ModelVersion,
+}
+
+impl ModelKey {
+    /// The key of this version of this model.
+    #[must_use]
+    pub fn new(name: ModelName, version: ModelVersion) -> Self {
+        Self { name, version }
+    }
+}
+
+impl fmt::Display for ModelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.version)
+    }
+}
+
+impl FromStr for ModelKey {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        // No name contains a colon, so there is one way to read this.
+        let (name, version) = text.split_once(':').unwrap_or((text, ""));
+        Ok(Self::new(name.parse()?, version.parse()?))
+    }
+}
+
+impl Serialize for ModelKey {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ModelKey {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -151,6 +215,29 @@ mod tests {
         }
         for good in ["ml100k_din", "a.b-c_9", &"x".repeat(128)] {
             assert!(good.parse::<ModelName>().is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_any_positive_number_of_64_bits_written_one_way() {
+        for good in ["1", "20240101123456", "18446744073709551615"] {
+            assert_eq!(good.parse::<ModelVersion>().unwrap().to_string(), good);
+        }
+        for bad in ["", "0", "-1", "+1", "1.0", "18446744073709551616", "one"] {
+            assert!(bad.parse::<ModelVersion>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_key_is_read_as_it_is_written() {
+        let key: ModelKey = "m.a-1:20240101123456".parse().unwrap();
+        assert_eq!(key.to_string(), "m.a-1:20240101123456");
+        assert_eq!(
+            (key.name.as_str(), key.version.get()),
+            ("m.a-1", 20_240_101_123_456)
+        );
+        for bad in ["m", "m:", ":1", "m:0", "m:1:2", "m 1"] {
+            assert!(bad.parse::<ModelKey>().is_err(), "{bad:?}");
         }
     }
 

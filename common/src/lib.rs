@@ -17,5 +17,5 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use criticality::{Criticality, UnknownCriticality};
 pub use deadline::Deadline;
 pub use error::{ErrorCode, Impact, Layer, Recoverability, Source};
-pub use ids::{IdError, ModelName, ModelVersion, RequestId};
+pub use ids::{IdError, ModelKey, ModelName, ModelVersion, RequestId};
 pub use units::{ByteSize, Span, UnitError};

@@ -23,7 +23,7 @@ use common::{
     tensor::Tensor,
 };
 use inference_actor::{ModelSpec, OutputRole, validate};
-use pool::{ModelRoute, ModelStatus};
+use pool::{ModelRef, ModelRoute, ModelStatus};
 
 use self::{answer::AnswerParts, candidates::Selection, rank::Ranked};
 pub(crate) use self::{
@@ -87,7 +87,7 @@ pub(crate) async fn recommend(
     }
     let (scene_name, scene) = front.scene(&request.scene)?;
     let table = front.pool().table();
-    let route = table.model(&scene.model).cloned();
+    let route = table.resolve(&ModelRef::Name(&scene.model), 0).cloned();
     drop(table);
     let route =
         route.ok_or_else(|| unavailable(&scene.model, "the repository does not hold it"))?;

@@ -46,7 +46,7 @@ pub struct ActorSnapshot {
     pub model: String,
     /// Its version.
     #[serde(skip)]
-    pub version: u32,
+    pub version: u64,
     /// The business's name for the model.
     pub business_code: String,
     /// Requests waiting in its mailbox and list, or being run.

@@ -30,5 +30,5 @@ pub use pool::{BringUp, ModelOutcome, Pool, PoolOptions};
 pub use pool_actor::ChangeError;
 pub use report::{ActorView, ModelReport, PoolReport, SlotReport};
 pub use repository::{Manifest, ManifestError, ModelSource, Repository, RepositoryError};
-pub use routing::{ActorRoute, ModelRoute, ModelStatus, RoutingTable};
+pub use routing::{ActorRoute, ModelRef, ModelRoute, ModelStatus, RoutingTable};
 pub use supervisor::{Command, Conflict, Counts, Policy};

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use common::Clock;
+use common::{Clock, ModelKey};
 use inference_actor::{
     ActorId, CodelSettings, Gauge, InferenceActor, Options, RunnerLost, Watchdog, arena::Arenas,
 };
@@ -85,6 +85,8 @@ pub(crate) struct Member {
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) host: Option<HostId>,
     pub(crate) thread: Option<DedicatedThread>,
+    /// Held once by each route that names this actor, so that it is known when none does.
+    in_routes: Arc<()>,
 }
 
 impl Member {
@@ -108,6 +110,7 @@ impl Member {
             gauge,
             host: Some(host),
             thread: None,
+            in_routes: Arc::default(),
         })
     }
 
@@ -158,6 +161,7 @@ impl Member {
             gauge,
             host: None,
             thread: Some(DedicatedThread { arbiter, grant }),
+            in_routes: Arc::default(),
         })
     }
 
@@ -174,6 +178,19 @@ impl Member {
             host: self.host,
             addr: self.addr.clone(),
             gauge: Arc::clone(&self.gauge),
+            in_routes: Arc::clone(&self.in_routes),
         }
+    }
+
+    /// Whether it is an actor of this version.
+    pub(crate) fn serves(&self, key: &ModelKey) -> bool {
+        (&self.source.name, self.source.version) == (&key.name, key.version)
+    }
+
+    /// Tells, while the member lives, whether anybody holds a route that names its actor.
+    pub(crate) fn in_routes(&self) -> impl Fn() -> bool + use<> {
+        let routes = Arc::downgrade(&self.in_routes);
+        // The member itself holds it as well.
+        move || routes.strong_count() > 1
     }
 }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
-use common::{Clock, ModelName};
+use common::{Clock, ModelName, ModelVersion};
 use inference_actor::{CodelSettings, WatchdogTimeouts, arena::Arenas};
 use tokio::sync::watch;
 
@@ -83,15 +83,24 @@ impl Pool {
         self.actor.send(request).await.unwrap_or_default()
     }
 
-    /// Loads a model as its folder is now, in the place of what serves it.
-    pub async fn load_model(&self, name: ModelName) -> Result<(), ChangeError> {
-        let done = self.actor.send(LoadModel(name)).await;
+    /// Loads one version of a model as its folder is now and leaves the others alone; or, where no
+    /// version is named, all versions that its manifest chooses, in place of all that serve.
+    pub async fn load_model(
+        &self,
+        name: ModelName,
+        version: Option<ModelVersion>,
+    ) -> Result<(), ChangeError> {
+        let done = self.actor.send(LoadModel { name, version }).await;
         done.unwrap_or(Err(ChangeError::Stopping))
     }
 
-    /// Takes a model out of service and gives its memory back.
-    pub async fn unload_model(&self, name: ModelName) -> Result<(), ChangeError> {
-        let done = self.actor.send(UnloadModel(name)).await;
+    /// Takes a model, or one version of it, out of service and frees its memory.
+    pub async fn unload_model(
+        &self,
+        name: ModelName,
+        version: Option<ModelVersion>,
+    ) -> Result<(), ChangeError> {
+        let done = self.actor.send(UnloadModel { name, version }).await;
         done.unwrap_or(Err(ChangeError::Stopping))
     }
 

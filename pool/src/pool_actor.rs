@@ -9,6 +9,7 @@ mod control;
 mod news;
 mod observe;
 mod placing;
+mod retiring;
 mod steer;
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
-use common::ModelName;
+use common::{ModelKey, ModelName};
 use inference_actor::{ActorId, Drain, Install, OnHung, Park, Watchdog};
 use tokio::sync::watch;
 
@@ -51,10 +52,12 @@ pub(crate) struct PoolActor {
     actor_defaults: ActorDefaults,
     budget: Arc<CoreBudget>,
     members: BTreeMap<ActorId, Member>,
-    decisions: HashMap<ModelName, Decision>,
-    live_runs: HashMap<ModelName, LiveRuns>,
-    /// Models whose dedicated actors are being brought up.
-    moving: HashSet<ModelName>,
+    /// Actors out of service that still answer what they hold.
+    retiring: BTreeMap<ActorId, Member>,
+    decisions: HashMap<ModelKey, Decision>,
+    live_runs: HashMap<ModelKey, LiveRuns>,
+    /// Versions whose dedicated actors are being brought up.
+    moving: HashSet<ModelKey>,
     /// What models were brought up with, for those that are moved later.
     hosts: BringUpHosts,
     /// Models being loaded or unloaded: one change of a model at a time.
@@ -99,6 +102,7 @@ pub(crate) fn start(
         table,
         actor_defaults,
         members: BTreeMap::new(),
+        retiring: BTreeMap::new(),
         decisions: HashMap::new(),
         live_runs: HashMap::new(),
         moving: HashSet::new(),

@@ -32,7 +32,7 @@ pub struct ActorView {
     /// Its model.
     pub model: String,
     /// Its model's version.
-    pub version: u32,
+    pub version: u64,
     /// On which kind of thread it lives.
     pub place: Place,
     /// Its supervisor's view.
@@ -56,17 +56,17 @@ pub struct PoolReport {
     pub threads_given_up: u64,
     /// Models moved from the worker threads to threads of their own.
     pub models_moved: u64,
-    /// Every model.
+    /// Every version of every model.
     pub models: Vec<ModelReport>,
 }
 
-/// Where a model is placed and why.
+/// Where one version of a model is placed and why.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelReport {
     /// The model.
     pub model: String,
     /// The version served; none if it never loaded.
-    pub version: Option<u32>,
+    pub version: Option<u64>,
     /// `ready`, or why it cannot be asked.
     pub status: String,
     /// Where its actors run; none if it never loaded.
@@ -75,6 +75,6 @@ pub struct ModelReport {
     pub placement_reason: String,
     /// What a run took at warm-up; 0 if it was not measured.
     pub warm_up_run_us: u64,
-    /// Its actors.
+    /// The actors of this version.
     pub actors: Vec<String>,
 }

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use actix::Addr;
-use common::{ModelName, ModelVersion};
+use common::{ModelKey, ModelName, ModelVersion};
 use inference_actor::{ActorId, Gauge, InferenceActor, ModelSpec};
 
 use crate::host::HostId;
@@ -20,6 +20,9 @@ pub struct ActorRoute {
     pub addr: Addr<InferenceActor>,
     /// Its load and condition.
     pub gauge: Arc<Gauge>,
+    /// Shows the pool that somebody may still ask it.
+    #[expect(dead_code, reason = "held and counted, never read")]
+    pub(crate) in_routes: Arc<()>,
 }
 
 /// Whether a model can be asked.
@@ -31,7 +34,16 @@ pub enum ModelStatus {
     Unavailable(String),
 }
 
-/// One model in service.
+/// The model that a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelRef<'a> {
+    /// By name alone: the routing table chooses the version.
+    Name(&'a ModelName),
+    /// This version and no other.
+    Version(&'a ModelName, ModelVersion),
+}
+
+/// One version of a model, with its actors.
 #[derive(Clone)]
 pub struct ModelRoute {
     /// The model.
@@ -56,6 +68,22 @@ impl ModelRoute {
             spec: None,
             actors: Vec::new(),
             status,
+        }
+    }
+
+    /// The version it serves, if it has one.
+    #[must_use]
+    pub fn key(&self) -> Option<ModelKey> {
+        let version = self.version?;
+        Some(ModelKey::new(self.name.clone(), version))
+    }
+
+    /// What finds this version's route again in a later table.
+    #[must_use]
+    pub fn reference(&self) -> ModelRef<'_> {
+        match self.version {
+            Some(version) => ModelRef::Version(&self.name, version),
+            None => ModelRef::Name(&self.name),
         }
     }
 
@@ -84,19 +112,26 @@ pub struct RoutingTable {
 }
 
 impl RoutingTable {
-    /// The route of a model where no version is named: its highest version that serves.
+    /// The route that a request takes. This is the only place where a version is chosen for a
+    /// request: a named version is taken as it is, and a name alone gives the highest version that
+    /// serves, or the highest of all where none does, so that the caller can say why.
+    ///
+    /// `split` is a hash of what a request is sticky to (its user, as a rule). It divides callers
+    /// between versions that share a model's traffic; at present no version shares it, and every
+    /// value gives the same route.
     #[must_use]
-    pub fn model(&self, name: &ModelName) -> Option<&Arc<ModelRoute>> {
-        let versions = self.models.get(name)?;
-        let serves = |route: &&Arc<ModelRoute>| route.status == ModelStatus::Ready;
-        versions.iter().find(serves).or(versions.first())
-    }
-
-    /// The route of one version of a model.
-    #[must_use]
-    pub fn version(&self, name: &ModelName, version: ModelVersion) -> Option<&Arc<ModelRoute>> {
-        self.versions(name)
-            .find(|route| route.version == Some(version))
+    pub fn resolve(&self, model: &ModelRef<'_>, split: u64) -> Option<&Arc<ModelRoute>> {
+        let _ = split;
+        match *model {
+            ModelRef::Version(name, version) => self
+                .versions(name)
+                .find(|route| route.version == Some(version)),
+            ModelRef::Name(name) => {
+                let serves = |route: &&Arc<ModelRoute>| route.status == ModelStatus::Ready;
+                let mut versions = self.versions(name);
+                versions.find(serves).or(self.versions(name).next())
+            }
+        }
     }
 
     /// The routes of a model's versions, the highest first.
@@ -123,9 +158,14 @@ impl RoutingTable {
         self
     }
 
-    /// The table without a model.
-    pub(crate) fn without(mut self, name: &ModelName) -> Self {
-        self.models.remove(name);
+    /// The table without a model's versions, or without one of them.
+    pub(crate) fn without(mut self, name: &ModelName, version: Option<ModelVersion>) -> Self {
+        if let Some(routes) = self.models.get_mut(name) {
+            routes.retain(|route| version.is_some() && route.version != version);
+            if routes.is_empty() {
+                self.models.remove(name);
+            }
+        }
         self
     }
 }

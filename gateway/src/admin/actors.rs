@@ -36,7 +36,7 @@ pub(super) struct InferenceActorView {
     state: &'static str,
     placement: Place,
     model: String,
-    version: u32,
+    version: u64,
     responsive: bool,
     /// Requests on their way to it, waiting or being run; known even while it hangs.
     pub(super) mailbox_depth: usize,

@@ -178,7 +178,7 @@ impl AdmissionController {
         if all.len() >= MAX_LANES {
             all.clear();
         }
-        let version = u64::from(who.version.get());
+        let version = who.version.get();
         let lane = Rc::new(ModelAdmission {
             version: who.version,
             key: BreakerKey::new(who.model.as_str(), version, who.scene),

@@ -67,7 +67,7 @@ impl Front {
 
     /// The model's route as it is by now, if it still takes the same inputs.
     fn route_of_now(&self, route: &ModelRoute) -> Option<Arc<ModelRoute>> {
-        let now = Arc::clone(self.pool().table().model(&route.name)?);
+        let now = Arc::clone(self.pool().table().resolve(&route.reference(), 0)?);
         let same = match (&now.spec, &route.spec) {
             (Some(now), Some(then)) => Arc::ptr_eq(now, then),
             _ => false,

@@ -43,7 +43,7 @@ impl AnswerParts<'_> {
         out.extend_from_slice(b",\"model\":");
         string(&mut out, self.spec.name.as_str());
         out.extend_from_slice(b",\"model_version\":\"");
-        integer(&mut out, u64::from(self.spec.version.get()));
+        integer(&mut out, self.spec.version.get());
         out.extend_from_slice(b"\",\"items\":[");
         for (position, ranked) in self.best.iter().enumerate() {
             if position > 0 {

@@ -1,20 +1,20 @@
-//! Loading and unloading one model while the others serve.
+//! Loading and unloading one model, or one version of it, while the others serve.
 //!
-//! A load brings the model up beside what serves it now, swaps the routing table once, and lets go
-//! of the former actors: they answer what they hold and end, since nobody has their address any
-//! more. A load that fails changes nothing. One change of a model at a time.
+//! A load brings the version up beside what serves it now, swaps its route in the routing table in
+//! one step, and retires the former actors. A load that fails changes nothing. One change of a
+//! model at a time.
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use actix::prelude::*;
-use common::ModelName;
+use common::{ModelKey, ModelName, ModelVersion};
 use inference_actor::ActorId;
 
 use super::PoolActor;
 use crate::{
     bring_up::{Context as BringUpContext, InService, place},
     repository::{ModelSource, Repository},
-    routing::{ModelRoute, ModelStatus, RoutingTable},
+    routing::{ModelRef, ModelRoute, ModelStatus, RoutingTable},
 };
 
 /// Why a model was not loaded or unloaded.
@@ -26,6 +26,9 @@ pub enum ChangeError {
     /// Nothing to unload.
     #[error("Request for unknown model: '{0}' is not found")]
     Unknown(ModelName),
+    /// Nothing to unload.
+    #[error("model '{}' has no version {} in service; POST /v2/repository/index lists those that are", .0.name, .0.version)]
+    UnknownVersion(ModelKey),
     /// It is being loaded or unloaded already.
     #[error("model '{0}' is being loaded or unloaded already; try again once that is done")]
     Busy(ModelName),
@@ -42,20 +45,27 @@ pub enum ChangeError {
     Stopping,
 }
 
-/// Load this model as its folder is now.
+/// Load a version of a model as its folder is now, or all that its manifest chooses.
 #[derive(Message)]
 #[rtype(result = "Result<(), ChangeError>")]
-pub(crate) struct LoadModel(pub(crate) ModelName);
+pub(crate) struct LoadModel {
+    pub(crate) name: ModelName,
+    pub(crate) version: Option<ModelVersion>,
+}
 
-/// Take this model out of service.
+/// Take a model, or one version of it, out of service.
 #[derive(Message)]
 #[rtype(result = "Result<(), ChangeError>")]
-pub(crate) struct UnloadModel(pub(crate) ModelName);
+pub(crate) struct UnloadModel {
+    pub(crate) name: ModelName,
+    pub(crate) version: Option<ModelVersion>,
+}
 
 impl Handler<LoadModel> for PoolActor {
     type Result = ResponseActFuture<Self, Result<(), ChangeError>>;
 
-    fn handle(&mut self, LoadModel(name): LoadModel, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, load: LoadModel, _: &mut Context<Self>) -> Self::Result {
+        let LoadModel { name, version } = load;
         if !self.changing.insert(name.clone()) {
             return Box::pin(actix::fut::err(ChangeError::Busy(name)));
         }
@@ -64,7 +74,7 @@ impl Handler<LoadModel> for PoolActor {
         let root = self.options.repository.clone();
         let model = name.clone();
         let work = async move {
-            let sources = sources(root, &model).await?;
+            let sources = sources(root, &model, version).await?;
             let mut placed = Vec::with_capacity(sources.len());
             for source in sources {
                 placed.push(all_up(&context, source, &model).await?);
@@ -75,11 +85,11 @@ impl Handler<LoadModel> for PoolActor {
             actor.changing.remove(&name);
             match placed {
                 Ok(placed) => {
-                    actor.exchange(&name, placed, ctx);
+                    actor.exchange(&name, version, placed, ctx);
                     Ok(())
                 }
                 Err(error) => {
-                    actor.note_failure(&name, &error);
+                    actor.note_failure(&name, version, &error);
                     Err(error)
                 }
             }
@@ -90,78 +100,121 @@ impl Handler<LoadModel> for PoolActor {
 impl Handler<UnloadModel> for PoolActor {
     type Result = Result<(), ChangeError>;
 
-    fn handle(&mut self, UnloadModel(name): UnloadModel, ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, unload: UnloadModel, ctx: &mut Context<Self>) -> Self::Result {
+        let UnloadModel { name, version } = unload;
         if self.changing.contains(&name) {
             return Err(ChangeError::Busy(name));
         }
-        if self.table.load().model(&name).is_none() {
-            return Err(ChangeError::Unknown(name));
+        let table = RoutingTable::clone(&self.table.load());
+        match version {
+            None if table.versions(&name).next().is_none() => {
+                return Err(ChangeError::Unknown(name));
+            }
+            Some(version)
+                if table
+                    .resolve(&ModelRef::Version(&name, version), 0)
+                    .is_none() =>
+            {
+                return Err(ChangeError::UnknownVersion(ModelKey::new(name, version)));
+            }
+            _ => {}
         }
-        let gone = ModelRoute::unavailable(name.clone(), "unloaded".into());
-        let table = RoutingTable::clone(&self.table.load())
-            .without(&name)
-            .with(gone);
+        let mut table = table.without(&name, version);
+        if table.versions(&name).next().is_none() {
+            let mut gone = ModelRoute::unavailable(name.clone(), "unloaded".into());
+            gone.version = version;
+            table = table.with(gone);
+        }
         self.table.store(Arc::new(table));
-        self.let_go(&name, &HashSet::new(), ctx);
+        self.forget(&name, version);
+        let former = self.members_of(&name, version);
+        former.iter().for_each(|id| self.retire(id, ctx));
         Ok(())
     }
 }
 
 impl PoolActor {
-    /// Puts freshly loaded versions in the place of all former ones. Both are there for a moment, so
-    /// nobody finds the model without an actor.
+    /// Puts freshly loaded versions into service in place of the version named, or of all versions
+    /// of the model where none is. Each version's route is swapped in one step before the former
+    /// actors are let go, so nobody finds the model without an actor.
     fn exchange(
         &mut self,
         name: &ModelName,
+        version: Option<ModelVersion>,
         fresh: Vec<(ModelSource, InService)>,
         ctx: &mut Context<Self>,
     ) {
-        let mut keep = HashSet::new();
-        let mut versions = HashSet::new();
+        let loaded: HashSet<_> = fresh.iter().map(|(source, _)| source.version).collect();
         for (source, in_service) in fresh {
-            versions.insert(Some(source.version));
-            keep.extend(in_service.members.iter().map(|member| member.id.clone()));
-            self.put_in_service(&source, in_service);
+            let former = self.of_version(&source.key());
+            self.put_in_service(&source, in_service, &former, ctx);
         }
-        let now = self.table.load();
-        let stays = now
-            .versions(name)
-            .filter(|route| versions.contains(&route.version));
-        let stays: Vec<_> = stays.map(|route| ModelRoute::clone(route)).collect();
-        let table = RoutingTable::clone(&now).without(name);
-        let table = stays.into_iter().fold(table, RoutingTable::with);
-        drop(now);
-        self.table.store(Arc::new(table));
-        self.let_go(name, &keep, ctx);
-        self.reroute(name);
+        if version.is_some() {
+            return;
+        }
+        // The manifest chooses these versions and no others.
+        let now = RoutingTable::clone(&self.table.load());
+        let left: Vec<_> = now.versions(name).map(|route| route.version).collect();
+        let gone = left.into_iter().flatten().filter(|v| !loaded.contains(v));
+        for version in gone.collect::<Vec<_>>() {
+            let table = RoutingTable::clone(&self.table.load());
+            self.table
+                .store(Arc::new(table.without(name, Some(version))));
+            self.forget(name, Some(version));
+            let former = self.members_of(name, Some(version));
+            former.iter().for_each(|id| self.retire(id, ctx));
+        }
     }
 
-    /// Retires the actors of a model but those to keep; they answer what they hold first.
-    fn let_go(&mut self, name: &ModelName, keep: &HashSet<ActorId>, ctx: &mut Context<Self>) {
-        let of_model = self.members.values().filter(|m| m.source.name == *name);
-        let former: Vec<ActorId> = of_model
-            .map(|m| m.id.clone())
-            .filter(|id| !keep.contains(id))
-            .collect();
-        former.iter().for_each(|id| self.retire(id, ctx));
+    /// The actors of a version, or of all versions of a model.
+    fn members_of(&self, name: &ModelName, version: Option<ModelVersion>) -> Vec<ActorId> {
+        let wanted = |source: &ModelSource| {
+            source.name == *name && version.is_none_or(|version| source.version == version)
+        };
+        let members = self.members.values().filter(|m| wanted(&m.source));
+        members.map(|m| m.id.clone()).collect()
     }
 
-    /// A model that never served shows why; one that serves goes on as it is.
-    fn note_failure(&mut self, name: &ModelName, error: &ChangeError) {
+    /// Forgets what was decided about versions that are gone.
+    fn forget(&mut self, name: &ModelName, version: Option<ModelVersion>) {
+        let gone = |key: &ModelKey| {
+            key.name == *name && version.is_none_or(|version| key.version == version)
+        };
+        self.decisions.retain(|key, _| !gone(key));
+        self.live_runs.retain(|key, _| !gone(key));
+    }
+
+    /// What never served shows why; what serves goes on as it is.
+    fn note_failure(
+        &mut self,
+        name: &ModelName,
+        version: Option<ModelVersion>,
+        error: &ChangeError,
+    ) {
         let ChangeError::Failed { reason, .. } = error else {
             return;
         };
+        let asked = match version {
+            Some(version) => ModelRef::Version(name, version),
+            None => ModelRef::Name(name),
+        };
         let serves = |route: &Arc<ModelRoute>| route.status == ModelStatus::Ready;
-        if !self.table.load().model(name).is_some_and(serves) {
-            self.publish(ModelRoute::unavailable(name.clone(), reason.clone()));
+        if !self.table.load().resolve(&asked, 0).is_some_and(serves) {
+            let mut route = ModelRoute::unavailable(name.clone(), reason.clone());
+            route.version = version;
+            self.publish(route);
         }
     }
 }
 
-/// The versions that the repository holds of a model now.
-async fn sources(root: PathBuf, model: &ModelName) -> Result<Vec<ModelSource>, ChangeError> {
+/// The version named, or all those that the repository's manifest chooses of a model now.
+async fn sources(
+    root: PathBuf,
+    model: &ModelName,
+    version: Option<ModelVersion>,
+) -> Result<Vec<ModelSource>, ChangeError> {
     let name = model.clone();
-    let found = tokio::task::spawn_blocking(move || Repository::find(&root, &name)).await;
+    let found = tokio::task::spawn_blocking(move || Repository::find(&root, &name, version)).await;
     match found {
         Ok(Some(Ok(sources))) => Ok(sources),
         Ok(Some(Err(reason))) => Err(ChangeError::Failed {

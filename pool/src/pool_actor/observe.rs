@@ -43,12 +43,13 @@ impl PoolActor {
     }
 
     fn model_report(&self, route: &ModelRoute) -> ModelReport {
-        let decision = self.decisions.get(&route.name);
+        let key = route.key();
+        let decision = key.as_ref().and_then(|key| self.decisions.get(key));
         let measured = decision.map_or(0, |d| d.measured.as_micros());
         let of_model = self
             .members
             .values()
-            .filter(|m| m.source.name == route.name);
+            .filter(|m| m.source.name == route.name && Some(m.source.version) == route.version);
         ModelReport {
             model: route.name.to_string(),
             version: route.version.map(common::ModelVersion::get),
@@ -74,7 +75,7 @@ impl Handler<Observe> for PoolActor {
             .models()
             .map(|route| self.model_report(route))
             .collect();
-        models.sort_by(|a, b| a.model.cmp(&b.model));
+        models.sort_by(|a, b| (&a.model, a.version).cmp(&(&b.model, b.version)));
         Observed {
             actors: self.members.values().filter_map(|m| self.view(m)).collect(),
             report: PoolReport {

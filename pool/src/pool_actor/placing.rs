@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use inference_actor::{ActorId, Drain};
+use common::ModelKey;
+use inference_actor::ActorId;
 
 use super::PoolActor;
 use crate::{
     bring_up::{InService, Placed, move_to_threads, place},
-    member::Member,
     placement::Place,
     pool::{BringUp, ModelOutcome},
     repository::{ModelSource, manifest::Placement},
@@ -16,11 +16,11 @@ use crate::{
 };
 
 impl PoolActor {
-    fn register(&mut self, placed: Placed) -> ModelOutcome {
+    fn register(&mut self, placed: Placed, ctx: &mut Context<Self>) -> ModelOutcome {
         let Placed { source, outcome } = placed;
         let model = source.name.clone();
         let failure = outcome
-            .map(|in_service| self.put_in_service(&source, in_service))
+            .map(|in_service| self.put_in_service(&source, in_service, &[], ctx))
             .err();
         if let Some(reason) = &failure {
             let mut route = ModelRoute::unavailable(model.clone(), reason.clone());
@@ -30,21 +30,31 @@ impl PoolActor {
         ModelOutcome { model, failure }
     }
 
-    pub(super) fn put_in_service(&mut self, source: &ModelSource, in_service: InService) {
-        let name = &source.name;
+    /// Puts a freshly loaded version into service in place of the actors that `former` lists. The
+    /// table is swapped once, so no request finds the new version's inputs with an old actor.
+    pub(super) fn put_in_service(
+        &mut self,
+        source: &ModelSource,
+        in_service: InService,
+        former: &[ActorId],
+        ctx: &mut Context<Self>,
+    ) {
         let InService {
             spec,
             decision,
             members,
         } = in_service;
-        tracing::info!(model = %name, place = ?decision.place, reason = %decision.reason, "placed");
-        self.decisions.insert(name.clone(), decision);
+        let key = source.key();
+        tracing::info!(model = %key, place = ?decision.place, reason = %decision.reason, "model placed");
+        self.live_runs.remove(&key);
+        self.decisions.insert(key, decision);
+        former.iter().for_each(|id| self.retire(id, ctx));
         for member in members {
             self.supervisor.add(member.id.clone());
             self.members.insert(member.id.clone(), member);
         }
         let route = self.staffed(ModelRoute {
-            name: name.clone(),
+            name: source.name.clone(),
             version: Some(source.version),
             spec: Some(spec),
             actors: Vec::new(),
@@ -82,16 +92,17 @@ impl PoolActor {
         self.carry_out(&id, effects, ctx);
     }
 
-    /// Models on the worker threads that may be moved and whose runs have become long.
+    /// Versions on the worker threads that may be moved and whose runs have become long.
     fn slow_models(&mut self) -> Vec<ModelSource> {
         let mut slow = Vec::new();
-        for (name, decision) in &self.decisions {
-            let mut members = self.members.values().filter(|m| m.source.name == *name);
+        for (key, decision) in &self.decisions {
+            let mut members = self.members.values().filter(|m| m.serves(key));
             let Some(first) = members.clone().next() else {
                 continue;
             };
             let movable = decision.place == Place::Colocated
-                && !self.moving.contains(name)
+                && !self.moving.contains(key)
+                && !self.changing.contains(&key.name)
                 && first.source.manifest.placement == Placement::Auto
                 && self.budget.used() < self.budget.granted();
             if !movable {
@@ -103,13 +114,13 @@ impl PoolActor {
                 .map(|m| m.gauge.typical_run())
                 .max_by_key(|(_, median)| *median)
                 .unwrap_or((0, Duration::ZERO));
-            let live = self.live_runs.entry(name.clone()).or_default();
+            let live = self.live_runs.entry(key.clone()).or_default();
             if live.too_long(runs, median, self.options.long_run) {
                 slow.push(first.source.clone());
             }
         }
         slow.iter().for_each(|source| {
-            self.live_runs.remove(&source.name);
+            self.live_runs.remove(&source.key());
         });
         slow
     }
@@ -117,45 +128,35 @@ impl PoolActor {
     fn move_to_threads(&mut self, source: ModelSource, ctx: &mut Context<Self>) {
         let limit = common::Span(self.options.long_run);
         let reason = format!("live runs took more than models.long_run = {limit} at the median");
-        tracing::warn!(model = %source.name, %reason, "moves to threads of its own");
-        self.moving.insert(source.name.clone());
+        let key = source.key();
+        tracing::warn!(model = %key, %reason, "model moves to dedicated threads");
+        self.moving.insert(key.clone());
         let context = self.bring_up_context();
         let moved = async move { move_to_threads(&context, source, reason).await };
-        ctx.spawn(moved.into_actor(self).map(|placed, actor, ctx| {
+        ctx.spawn(moved.into_actor(self).map(move |placed, actor, ctx| {
+            actor.moving.remove(&key);
+            let former = actor.of_version(&key);
             let Placed { source, outcome } = placed;
-            actor.moving.remove(&source.name);
             match outcome {
+                // It was unloaded or reloaded meanwhile: what was brought up here is dropped.
+                Ok(_) if former.is_empty() || actor.changing.contains(&key.name) => {}
                 Ok(in_service) => {
-                    let old = actor.colocated(&source);
                     actor.moved += 1;
-                    actor.put_in_service(&source, in_service);
-                    old.into_iter().for_each(|id| actor.retire(&id, ctx));
-                    actor.reroute(&source.name);
+                    actor.put_in_service(&source, in_service, &former, ctx);
+                    tracing::info!(model = %key, "model moved to dedicated threads");
                 }
                 // It goes on where it is; the next look may find room.
-                Err(reason) => tracing::warn!(model = %source.name, %reason, "could not be moved"),
+                Err(reason) => {
+                    tracing::warn!(model = %key, %reason, "model could not be moved to dedicated threads");
+                }
             }
         }));
     }
 
-    fn colocated(&self, source: &ModelSource) -> Vec<ActorId> {
-        let same =
-            |m: &&Member| (&m.source.name, m.source.version) == (&source.name, source.version);
-        let of_version = self.members.values().filter(same);
-        of_version
-            .filter(|m| m.place() == Place::Colocated)
-            .map(|m| m.id.clone())
-            .collect()
-    }
-
-    /// Takes an actor out for good; it answers what it holds first, and ends with its last address.
-    pub(super) fn retire(&mut self, id: &ActorId, ctx: &mut Context<Self>) {
-        self.supervisor.remove(id);
-        if let Some(member) = self.members.remove(id) {
-            let addr = member.addr.clone();
-            let drained = async move { addr.send(Drain).await };
-            ctx.spawn(drained.into_actor(self).map(move |_, _, _| drop(member)));
-        }
+    /// The actors that serve a version now.
+    pub(super) fn of_version(&self, key: &ModelKey) -> Vec<ActorId> {
+        let members = self.members.values().filter(|m| m.serves(key));
+        members.map(|m| m.id.clone()).collect()
     }
 }
 
@@ -183,8 +184,8 @@ impl Handler<BringUp> for PoolActor {
             }
             placed
         };
-        Box::pin(work.into_actor(self).map(move |placed, actor, _| {
-            outcomes.extend(placed.into_iter().map(|placed| actor.register(placed)));
+        Box::pin(work.into_actor(self).map(move |placed, actor, ctx| {
+            outcomes.extend(placed.into_iter().map(|placed| actor.register(placed, ctx)));
             outcomes
         }))
     }

@@ -44,7 +44,8 @@ impl Handler<Stop> for PoolActor {
 
     fn handle(&mut self, stop: Stop, _: &mut Context<Self>) -> Self::Result {
         let members = std::mem::take(&mut self.members).into_values();
-        let ends = members.map(async |member: Member| {
+        let retiring = std::mem::take(&mut self.retiring).into_values();
+        let ends = members.chain(retiring).map(async |member: Member| {
             let reason = "the gateway is shutting down".into();
             let let_go = member.addr.send(Park { reason }).await.is_ok();
             if let Some(thread) = member.thread.filter(|_| let_go) {

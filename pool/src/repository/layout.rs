@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use common::{ModelName, ModelVersion};
+use common::{ModelKey, ModelName, ModelVersion};
 
 use super::manifest::{Manifest, ManifestError};
 
@@ -57,6 +57,14 @@ pub struct Repository {
     pub ignored: Vec<(PathBuf, String)>,
 }
 
+impl ModelSource {
+    /// The version that this is.
+    #[must_use]
+    pub fn key(&self) -> ModelKey {
+        ModelKey::new(self.name.clone(), self.version)
+    }
+}
+
 impl Repository {
     /// Reads the folders; a single bad model is listed, not fatal.
     pub fn scan(root: &Path) -> Result<Self, RepositoryError> {
@@ -87,29 +95,37 @@ impl Repository {
             Ok(name) => name,
             Err(error) => return self.ignored.push((folder, format!("{error}"))),
         };
-        match sources(&name, &folder) {
+        match sources(&name, &folder, None) {
             Ok(sources) => self.models.extend(sources),
             Err(reason) => self.unusable.push((name, reason)),
         }
     }
 
-    /// The versions to serve of one model as its folder is now, or why there are none; nothing
-    /// where the repository has no such folder.
-    pub(crate) fn find(root: &Path, name: &ModelName) -> Option<Result<Vec<ModelSource>, String>> {
+    /// One version of a model as its folder is now, or all those that its manifest chooses where
+    /// none is named; or why there are none. Nothing where the repository has no such folder.
+    pub(crate) fn find(
+        root: &Path,
+        name: &ModelName,
+        version: Option<ModelVersion>,
+    ) -> Option<Result<Vec<ModelSource>, String>> {
         let folder = root.join(name.as_str());
-        folder.is_dir().then(|| sources(name, &folder))
+        folder.is_dir().then(|| sources(name, &folder, version))
     }
 }
 
-fn sources(name: &ModelName, folder: &Path) -> Result<Vec<ModelSource>, String> {
+fn sources(
+    name: &ModelName,
+    folder: &Path,
+    version: Option<ModelVersion>,
+) -> Result<Vec<ModelSource>, String> {
     let manifest = Manifest::read(folder).map_err(|e: ManifestError| e.to_string())?;
     let subfolders =
         subfolders(folder).map_err(|e| format!("{} cannot be read: {e}", folder.display()))?;
     let mut versions: Vec<(ModelVersion, PathBuf)> = subfolders
         .into_iter()
         .filter_map(|path| {
-            let number = path.file_name()?.to_str()?.parse().ok()?;
-            Some((ModelVersion::new(number)?, path))
+            let version = path.file_name()?.to_str()?.parse().ok()?;
+            Some((version, path))
         })
         .collect();
     versions.sort_unstable();
@@ -120,12 +136,24 @@ fn sources(name: &ModelName, folder: &Path) -> Result<Vec<ModelSource>, String> 
         ));
     }
     let manifest = Arc::new(manifest);
-    let chosen = manifest.versions.choose(versions).map_err(|missing| {
-        format!(
-            "{} has no folder for version {missing}, which its model.toml asks for",
-            folder.display()
-        )
-    })?;
+    let chosen = match version {
+        Some(version) => {
+            versions.retain(|(found, _)| *found == version);
+            if versions.is_empty() {
+                return Err(format!(
+                    "{} has no folder for version {version}",
+                    folder.display()
+                ));
+            }
+            versions
+        }
+        None => manifest.versions.choose(versions).map_err(|missing| {
+            format!(
+                "{} has no folder for version {missing}, which its model.toml asks for",
+                folder.display()
+            )
+        })?,
+    };
     let source = |(version, folder)| ModelSource {
         name: name.clone(),
         version,

@@ -59,6 +59,7 @@ impl Stage {
             host: host.map(HostId),
             addr: addr.start(),
             gauge,
+            in_routes: Arc::default(),
         }
     }
 }
@@ -131,5 +132,63 @@ async fn a_threads_own_actor_comes_first_while_it_answers() {
         picked(&alone, 0, Some(&alone.actors[0].id)),
         None,
         "there is no elsewhere"
+    );
+}
+
+fn version(number: u64) -> ModelVersion {
+    ModelVersion::new(number).unwrap()
+}
+
+fn table(versions: &[(u64, ModelStatus)]) -> RoutingTable {
+    let routes = versions.iter().map(|(number, status)| ModelRoute {
+        version: Some(version(*number)),
+        status: status.clone(),
+        ..route(Vec::new())
+    });
+    routes.fold(RoutingTable::default(), RoutingTable::with)
+}
+
+fn chosen(table: &RoutingTable, model: &ModelRef<'_>) -> Option<u64> {
+    let splits = [0, 1, u64::MAX];
+    let each = splits.map(|split| table.resolve(model, split)?.version.map(ModelVersion::get));
+    assert!(each.iter().all(|one| *one == each[0]), "{each:?}");
+    each[0]
+}
+
+#[test]
+fn a_name_alone_gives_the_highest_version_that_serves_and_a_version_itself() {
+    let down = || ModelStatus::Unavailable("parked".into());
+    let name: ModelName = "m".parse().unwrap();
+    let by_name = ModelRef::Name(&name);
+    let held = table(&[
+        (2, ModelStatus::Ready),
+        (20_240_101_123_456, down()),
+        (1, ModelStatus::Ready),
+    ]);
+    assert_eq!(chosen(&held, &by_name), Some(2));
+    let named = ModelRef::Version(&name, version(20_240_101_123_456));
+    assert_eq!(chosen(&held, &named), Some(20_240_101_123_456));
+    assert_eq!(chosen(&held, &ModelRef::Version(&name, version(3))), None);
+    let none_serves = table(&[(1, down()), (2, down())]);
+    assert_eq!(
+        chosen(&none_serves, &by_name),
+        Some(2),
+        "so that its reason can be told"
+    );
+    let other: ModelName = "other".parse().unwrap();
+    assert_eq!(chosen(&held, &ModelRef::Name(&other)), None);
+}
+
+#[test]
+fn a_version_leaves_the_table_alone_and_a_model_with_all_of_its_versions() {
+    let name: ModelName = "m".parse().unwrap();
+    let held = table(&[(1, ModelStatus::Ready), (2, ModelStatus::Ready)]);
+    let without_two = held.clone().without(&name, Some(version(2)));
+    assert_eq!(chosen(&without_two, &ModelRef::Name(&name)), Some(1));
+    let gone = without_two.without(&name, Some(version(1)));
+    assert_eq!(chosen(&gone, &ModelRef::Name(&name)), None);
+    assert_eq!(
+        chosen(&held.without(&name, None), &ModelRef::Name(&name)),
+        None
     );
 }

@@ -9,7 +9,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Payload},
 };
-use common::{ByteSize, ErrorCode, ModelName, config::ModelControl};
+use common::{ByteSize, ErrorCode, IdError, ModelName, ModelVersion, config::ModelControl};
 use pool::{ChangeError, ModelStatus, Pool};
 use serde::Serialize;
 
@@ -174,16 +174,24 @@ async fn apply(
     change: Change,
 ) -> Result<(), Failure> {
     let name = target::name(request.match_info().get("model").unwrap_or_default())?;
-    no_overrides(&body(request, payload, shared).await?)?;
+    let version = wanted_version(&body(request, payload, shared).await?)?;
     let pool: &Pool = &shared.pool;
     let done = match change {
-        Change::Load => pool.load_model(name.clone()).await,
-        Change::Unload => pool.unload_model(name.clone()).await,
+        Change::Load => pool.load_model(name.clone(), version).await,
+        Change::Unload => pool.unload_model(name.clone(), version).await,
     };
-    tracing::info!(model = %name, ?change, ok = done.is_ok(), "the repository was changed from outside");
+    let version = version.map(tracing::field::display);
+    match &done {
+        Ok(()) => tracing::info!(model = %name, version, ?change, "models changed by an operator"),
+        Err(reason) => {
+            tracing::warn!(model = %name, version, ?change, %reason, "an operator's change of models failed");
+        }
+    }
     done.map_err(|error| {
         let code = match &error {
-            ChangeError::NotHeld(_) | ChangeError::Unknown(_) => ErrorCode::UnknownModel,
+            ChangeError::NotHeld(_) | ChangeError::Unknown(_) | ChangeError::UnknownVersion(_) => {
+                ErrorCode::UnknownModel
+            }
             ChangeError::Busy(_) => ErrorCode::Conflict,
             ChangeError::Failed { .. } => ErrorCode::Invalid,
             ChangeError::Stopping => ErrorCode::Draining,
@@ -192,20 +200,33 @@ async fn apply(
     })
 }
 
-/// Triton lets a load bring its own configuration and files; a model here is what its folder holds.
-fn no_overrides(body: &str) -> Result<(), Failure> {
+/// The version that `{"parameters": {"version": "3"}}` names, if it does. Triton lets a load bring
+/// its own configuration and files as well; a model here is what its folder holds.
+fn wanted_version(body: &str) -> Result<Option<ModelVersion>, Failure> {
+    let mut version = None;
     if body.trim().is_empty() {
-        return Ok(());
+        return Ok(version);
     }
     let mut cursor = Cursor::new(body);
     cursor.object(|cursor, key| match key {
         "parameters" => cursor.object(|cursor, key| match key {
             "unload_dependents" => cursor.skip(),
-            _ => Err(cursor.wrong("a load takes no parameters; change the model's folder instead")),
+            "version" => {
+                let number = match cursor.peek() {
+                    Some(b'"') => cursor.string()?.parse(),
+                    _ => String::from_utf8_lossy(cursor.number()?).parse(),
+                };
+                version = Some(number.map_err(|error: IdError| cursor.wrong(error))?);
+                Ok(())
+            }
+            _ => Err(cursor.wrong(
+                "the only parameter of a load or unload is `version`; change the model's folder instead",
+            )),
         }),
         _ => cursor.skip(),
     })?;
-    cursor.end()
+    cursor.end()?;
+    Ok(version)
 }
 
 async fn body(
@@ -221,4 +242,30 @@ async fn body(
     };
     let body = read_body(request, &mut payload, limits).await?;
     String::from_utf8(body.to_vec()).map_err(|_| Failure::invalid("the JSON is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_names_a_version_as_text_or_as_a_number() {
+        let named = |body: &str| wanted_version(body).map(|v| v.map(ModelVersion::get));
+        assert_eq!(named("").unwrap(), None);
+        assert_eq!(
+            named("{\"parameters\": {\"unload_dependents\": true}}").unwrap(),
+            None
+        );
+        assert_eq!(
+            named("{\"parameters\": {\"version\": \"3\"}}").unwrap(),
+            Some(3)
+        );
+        let long = named("{\"parameters\": {\"version\": 20240101123456}}").unwrap();
+        assert_eq!(long, Some(20_240_101_123_456));
+        for bad in ["\"0\"", "-1", "1.5", "\"latest\"", "true", "{}"] {
+            let body = format!("{{\"parameters\": {{\"version\": {bad}}}}}");
+            assert!(named(&body).is_err(), "{bad}");
+        }
+        assert!(named("{\"parameters\": {\"config\": \"{}\"}}").is_err());
+    }
 }

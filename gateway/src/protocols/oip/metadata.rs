@@ -81,11 +81,11 @@ fn described<'a>(spec: &'a ModelSpec, table: &RoutingTable) -> Model<'a> {
     let ready = table
         .versions(&spec.name)
         .filter(|r| r.status == ModelStatus::Ready);
-    let mut versions: Vec<u32> = ready.filter_map(|r| Some(r.version?.get())).collect();
+    let mut versions: Vec<u64> = ready.filter_map(|r| Some(r.version?.get())).collect();
     versions.sort_unstable();
     Model {
         name: &spec.name,
-        versions: versions.iter().map(u32::to_string).collect(),
+        versions: versions.iter().map(u64::to_string).collect(),
         platform: "onnxruntime_onnx",
         inputs: spec.inputs.iter().map(input).collect(),
         outputs: spec.outputs.iter().map(output).collect(),

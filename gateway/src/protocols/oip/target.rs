@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use common::{ErrorCode, ModelName, ModelVersion};
 use inference_actor::ModelSpec;
-use pool::{ModelRoute, ModelStatus, RoutingTable};
+use pool::{ModelRef, ModelRoute, ModelStatus, RoutingTable};
 
 use super::model_path::ModelPath;
 use crate::failure::Failure;
@@ -20,15 +20,16 @@ pub(super) fn route(
     let text = path.map(|path| path.model).unwrap_or_default();
     let name = name(text)?;
     let Some(version) = path.and_then(|path| path.version) else {
-        return table.model(&name).cloned().ok_or_else(|| unknown(text));
+        let route = table.resolve(&ModelRef::Name(&name), 0).cloned();
+        return route.ok_or_else(|| unknown(text));
     };
-    let number = version.parse().ok().and_then(ModelVersion::new);
+    let number: Option<ModelVersion> = version.parse().ok();
     let route = number
-        .and_then(|number| table.version(&name, number))
+        .and_then(|number| table.resolve(&ModelRef::Version(&name, number), 0))
         .cloned();
     route.ok_or_else(|| {
         let version: String = version.chars().take(20).collect();
-        let message = match table.model(&name) {
+        let message = match table.versions(&name).next() {
             Some(_) => format!("model `{name}` has no version {version} in service"),
             None => return unknown(text),
         };

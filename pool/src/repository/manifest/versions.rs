@@ -15,7 +15,7 @@ pub(crate) enum Versions {
     /// A word.
     Policy(Policy),
     /// These.
-    Listed(Vec<u32>),
+    Listed(Vec<u64>),
     /// The highest.
     #[default]
     #[serde(skip)]
@@ -36,12 +36,12 @@ type Found = (ModelVersion, PathBuf);
 
 impl Versions {
     /// Those to serve of what was found, in ascending order; or a version that is not there.
-    pub(crate) fn choose(&self, mut found: Vec<Found>) -> Result<Vec<Found>, u32> {
+    pub(crate) fn choose(&self, mut found: Vec<Found>) -> Result<Vec<Found>, u64> {
         match self {
             Self::Policy(Policy::All) => Ok(found),
             Self::Policy(Policy::Latest) | Self::Unsaid => Ok(found.pop().into_iter().collect()),
             Self::Listed(wanted) => {
-                let here = |number: &u32| found.iter().any(|(v, _)| v.get() == *number);
+                let here = |number: &u64| found.iter().any(|(v, _)| v.get() == *number);
                 if let Some(missing) = wanted.iter().find(|number| !here(number)) {
                     return Err(*missing);
                 }

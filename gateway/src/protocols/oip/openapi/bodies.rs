@@ -106,7 +106,7 @@ pub(super) struct IndexRequest {
     ready: Option<bool>,
 }
 
-/// Nothing that matters here: a model is what its folder holds.
+/// Which version to load or unload. A model is what its folder holds: nothing else can be given.
 #[derive(JsonSchema)]
 #[schemars(transform = absent_not_null)]
 pub(super) struct LoadRequest {
@@ -118,6 +118,9 @@ pub(super) struct LoadRequest {
 struct LoadParameters {
     /// Accepted and of no effect: no model here depends on another.
     unload_dependents: Option<bool>,
+    /// This version only; the others of the model are left alone. Without it, a load takes all
+    /// versions that `model.toml` chooses, and an unload all that are in service.
+    version: Option<String>,
 }
 
 fn dtypes() -> Value {
