@@ -2,6 +2,7 @@
 //! once, each with its place and the mend.
 //!
 //! - `crates`: which crate may depend on which, and what each never knows
+//! - `circles`: no two modules of a crate know each other
 //! - `code`: words that must not stand in the code
 //! - `layout`: names and lengths of files
 //! - `manifest`: every crate inherits the workspace's lints
@@ -13,6 +14,7 @@
 
 mod adr;
 mod allow;
+mod circles;
 mod code;
 mod crates;
 mod layout;
@@ -114,6 +116,7 @@ fn check_sources(
             )),
         }
     }
+    violations.extend(circles::check(files));
     violations.extend(allow::stale(files, unsafe_files, long));
     violations
 }

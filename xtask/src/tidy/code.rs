@@ -12,7 +12,8 @@ pub(super) fn check(path: &str, tokens: &[Token], unsafe_files: &[Allowed]) -> V
             let next = tokens.get(index + 1);
             let found = banned(word, next)
                 .or_else(|| unaudited(word, path, unsafe_files))
-                .or_else(|| actix_outside_its_file(word, path));
+                .or_else(|| actix_outside_its_file(word, path))
+                .or_else(|| protocol_in_the_core(word, path));
             if let Some((what, mend)) = found {
                 violations.push(Violation::new(path, token.line, what, mend));
             }
@@ -64,6 +65,29 @@ fn actix_outside_its_file(word: &str, path: &str) -> Option<Found> {
     (is_actix && !at_home).then(|| {
         let what = format!("`{word}` outside of breaker/src/actor.rs");
         (what, "keep the decision pure and wire it in the actor")
+    })
+}
+
+/// What a request goes through is the same for every protocol, so it names none.
+fn protocol_in_the_core(word: &str, path: &str) -> Option<Found> {
+    const CORE: [&str; 3] = ["recommend", "admission", "request"];
+    const BANNED: [&str; 6] = [
+        "actix_http",
+        "actix_web",
+        "protocols",
+        "serde_json",
+        "tonic",
+        "volo_thrift",
+    ];
+    let inside = path.strip_prefix("gateway/src/")?;
+    let folder = inside.split('/').next()?;
+    let in_core = CORE.contains(&folder.strip_suffix(".rs").unwrap_or(folder));
+    (in_core && BANNED.contains(&word)).then(|| {
+        let what = format!("`{word}` in {folder}, which knows no protocol");
+        (
+            what,
+            "parse and write in gateway/src/protocols, and pass values",
+        )
     })
 }
 
@@ -124,6 +148,23 @@ mod tests {
         let fine = "/// never do_send( or unsafe\nfn f() { \"todo!()\"; is_unbounded(); todo(); }\n\
                     #[doc(alias = \"ignore\")] fn ignore() {}";
         assert!(found("pool/src/a.rs", fine).is_empty());
+    }
+
+    #[test]
+    fn the_core_of_the_gateway_names_no_protocol() {
+        let text = "use serde_json::Value;";
+        let expected = ["1: `serde_json` in recommend, which knows no protocol"];
+        assert_eq!(found("gateway/src/recommend/rank.rs", text), expected);
+        assert_eq!(
+            found("gateway/src/admission.rs", "use actix_web::web;").len(),
+            1
+        );
+        assert_eq!(
+            found("gateway/src/request/run.rs", "use crate::protocols::http;").len(),
+            1
+        );
+        assert!(found("gateway/src/protocols/http.rs", text).is_empty());
+        assert!(found("pool/src/request.rs", text).is_empty());
     }
 
     #[test]

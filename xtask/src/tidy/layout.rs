@@ -64,6 +64,21 @@ pub(super) fn production_lines(path: &str, lines: usize, tokens: &[Token]) -> us
     lines - test_lines
 }
 
+/// The tokens of a file but for items under `#[cfg(test)]`.
+pub(super) fn without_tests(tokens: &[Token]) -> Vec<&Token> {
+    let mut kept = Vec::with_capacity(tokens.len());
+    let mut index = 0;
+    while index < tokens.len() {
+        if starts_cfg_test(&tokens[index..]) {
+            index = end_of_item(tokens, index);
+        } else {
+            kept.push(&tokens[index]);
+        }
+        index += 1;
+    }
+    kept
+}
+
 /// `#[cfg(test)]`
 fn starts_cfg_test(tokens: &[Token]) -> bool {
     matches!(tokens, [hash, open, cfg, paren, test, close, ..]
