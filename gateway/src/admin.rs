@@ -7,6 +7,7 @@ mod breakers;
 mod config;
 mod metrics;
 mod pool;
+mod repository;
 
 use std::sync::Arc;
 
@@ -17,8 +18,7 @@ use common::ErrorCode;
 use crate::{
     failure::Failure,
     front::{FrontActor, Shared},
-    protocols::oip,
-    respond,
+    protocols::http::respond,
 };
 
 /// What the admin paths read.
@@ -52,7 +52,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     .default_service(web::to(only_post)),
             )
             .service(get("/admin/config").route(web::get().to(config::show)))
-            .configure(oip::configure_admin)
+            .configure(repository::configure)
             .default_service(web::to(not_found)),
     );
 }

@@ -20,7 +20,7 @@ use crate::{
     connections::{Ledger, keep_ledger, opened, track},
     data_port::{DataPort, Hooks},
     front::{Front, FrontActor, Shared},
-    protocols::{oip, rest},
+    protocols::http,
     recommend::Recommender,
 };
 
@@ -51,7 +51,7 @@ pub(crate) fn data_server(
     listener: TcpListener,
     started: mpsc::Sender<Worker>,
 ) -> io::Result<Server> {
-    let http = shared.settings.http.clone();
+    let settings = shared.settings.http.clone();
     let workers = worker_count(&shared.settings);
     let grace = shared.settings.drain.grace.0;
     let metrics = Arc::clone(&shared.metrics);
@@ -77,18 +77,15 @@ pub(crate) fn data_server(
         }
         let phase = Arc::clone(&shared.phase);
         App::new()
-            .app_data(Data::new(Recommender::new(Rc::clone(&front))))
-            .app_data(Data::new(front))
-            // Fixed paths first: a path with a model's name in it costs a pattern to match.
-            .configure(rest::configure)
-            .configure(oip::configure)
+            .app_data(Data::new(Recommender::new(front)))
+            .configure(http::configure)
             .wrap_fn(move |request, service| track(&ledger, &phase, request, service))
     };
     let port = DataPort {
         workers,
-        max_connections: http.max_connections,
-        keep_alive: http.keep_alive.0,
-        header_timeout: http.header_timeout.0,
+        max_connections: settings.max_connections,
+        keep_alive: settings.keep_alive.0,
+        header_timeout: settings.header_timeout.0,
         grace,
     };
     let hooks = Hooks {

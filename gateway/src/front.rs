@@ -6,7 +6,12 @@
 
 mod ask;
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix::prelude::*;
 use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
@@ -209,6 +214,9 @@ pub(crate) struct FrontSnapshot {
     pub admission: Vec<ModelAdmissionSnapshot>,
 }
 
+/// How often what is idle is dropped.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
 /// The mailbox of a front.
 pub(crate) struct FrontActor(pub Rc<Front>);
 
@@ -218,6 +226,9 @@ impl Actor for FrontActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // What a quiet thread has gathered must not wait for its next request.
         ctx.run_interval(OUTCOME_WAIT, |actor, _| actor.0.hand_over_outcomes());
+        ctx.run_interval(SWEEP_EVERY, |actor, _| {
+            actor.0.admission.drop_idle(actor.0.now());
+        });
         ctx.run_interval(arena::TICK_EVERY, |actor, _| arena::tick(actor.0.now()));
     }
 }

@@ -21,7 +21,7 @@ pub mod parsing;
 mod phase;
 mod protocols;
 mod recommend;
-mod respond;
+mod request;
 mod secret;
 mod settings;
 mod timing;

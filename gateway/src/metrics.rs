@@ -11,26 +11,7 @@ use prometheus::{
 };
 
 use self::process::ProcessFigures;
-
-/// Which protocol a request came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// JSON over HTTP.
-    Rest,
-    /// Open Inference Protocol over HTTP.
-    Oip,
-}
-
-impl Protocol {
-    const ALL: [Self; 2] = [Self::Rest, Self::Oip];
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Oip => "oip",
-        }
-    }
-}
+use crate::request::Protocol;
 
 struct PerProtocol {
     ok: IntCounter,

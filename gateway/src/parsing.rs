@@ -4,14 +4,19 @@
 
 use inference_actor::ModelSpec;
 
-use crate::{features::Catalogue, protocols::oip, recommend};
+use crate::{
+    features::Catalogue,
+    protocols::http::{oip, rest},
+};
+
+/// Most candidates of a request; the configuration's default.
+const MAX_CANDIDATES: usize = 10_000;
 
 /// Candidates known to the catalogue in a recommend request; none where it is not one.
 #[must_use]
 pub fn recommend(body: &[u8], catalogue: &Catalogue) -> Option<usize> {
-    let limits = recommend::ParseLimits { candidates: 10_000 };
-    let asked = recommend::Recommend::parse(body, catalogue, limits).ok()?;
-    asked.candidates.map(|named| named.slots.len())
+    let request = rest::parse(body, catalogue, MAX_CANDIDATES).ok()?;
+    request.candidates().map(|named| named.slots.len())
 }
 
 /// Bytes of the tensors of numbers of an inference request; none where it does not fit the model.

@@ -1,5 +1,4 @@
-//! The languages callers speak. Each turns its own into the one internal request and back.
+//! The languages callers speak. Each turns its own into the one internal request and back; none
+//! has admission, deadlines, retries or errors of its own, only a table of statuses.
 
-mod exchange;
-pub(crate) mod oip;
-pub(crate) mod rest;
+pub(crate) mod http;

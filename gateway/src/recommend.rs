@@ -1,12 +1,12 @@
 //! The main job: from a user and candidates to a ranked list.
 //!
 //! ```text
-//!  body ─► request ─► user's record ─► candidates ─► tensors ─► actor ─► rank ─► answer
+//!  request ─► user's record ─► candidates ─► tensors ─► actor ─► rank ─► recommendation
 //! ```
 //!
-//! Speaks no protocol: takes a body and headers' meaning, gives an [`Answer`] or a failure.
+//! Speaks no protocol: takes a checked [`RecommendRequest`] and its context, gives a
+//! [`Recommendation`] or a failure.
 
-mod answer;
 mod assemble;
 mod candidates;
 mod fallback;
@@ -14,251 +14,197 @@ mod plan;
 mod rank;
 mod recommender;
 mod request;
+mod selection;
+mod slot_set;
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::OnceCell, sync::Arc};
 
 use common::{
-    Criticality, Deadline, ErrorCode, RequestId,
+    ErrorCode,
     config::{Fallback, Scene},
     tensor::Tensor,
 };
-use inference_actor::{ModelSpec, OutputRole, validate};
-use pool::{ModelRef, ModelRoute, ModelStatus};
+use inference_actor::{ModelSpec, OutputRole};
+use pool::ModelRef;
 
-use self::{answer::AnswerParts, candidates::Selection, rank::Ranked};
+use self::selection::Selection;
 pub(crate) use self::{
+    candidates::{CandidateReader, CandidateSlots},
+    rank::RankedItem,
     recommender::Recommender,
-    request::{MAX_ID_BYTES, MAX_TOP_K, ParseLimits, Recommend},
+    request::{MAX_ID_BYTES, MAX_TOP_K, RecommendRequest, RequestFields},
 };
-use crate::{admission::AdmissionRequest, failure::Failure, front::Front, timing::Times};
+use crate::{
+    failure::Failure,
+    front::Front,
+    metrics::Metrics,
+    request::{RequestContext, Target, run, stable_hash},
+    timing::Times,
+};
 
-/// A finished answer.
-pub(crate) struct Answer {
-    /// The JSON body.
-    pub body: Vec<u8>,
-    /// Where the time went.
-    pub times: Times,
-    /// Why a fallback answered, if one did.
+/// A ranked list, and how it came about.
+#[derive(Debug)]
+pub(crate) struct Recommendation {
+    /// The items, best first.
+    pub items: Vec<RankedItem>,
+    /// Candidates the request named that the catalogue does not know.
+    pub unknown_candidates: usize,
+    /// Why a fallback answered instead of the model, if one did.
     pub degraded: Option<ErrorCode>,
+    /// The model that ranked, or would have.
+    pub spec: Arc<ModelSpec>,
+    /// Where the time went. Reading and writing are the protocol's to add.
+    pub times: Times,
 }
 
-/// What the protocol says of a request besides its body.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Envelope<'a> {
-    /// Its id.
-    pub id: &'a RequestId,
-    /// When its answer is of no more use.
-    pub deadline: Deadline,
-    /// How much it matters.
-    pub criticality: Criticality,
-    /// What reading and parsing took.
-    pub parse: Duration,
-}
-
-/// A request with everything that was looked up for it.
-struct Job<'a> {
-    envelope: Envelope<'a>,
-    request: Recommend,
-    scene_name: &'a str,
-    scene: &'a Scene,
-    route: Arc<ModelRoute>,
-    spec: Arc<ModelSpec>,
-}
-
-/// What ranking gave.
-struct RankedList {
-    best: Vec<Ranked>,
-    unknown: usize,
-    degraded: Option<ErrorCode>,
+impl Recommendation {
+    /// Counts where its time went, once its protocol has added its own.
+    pub(crate) fn count(&self, metrics: &Metrics) {
+        metrics.phases(&self.times);
+        if let Some(code) = self.degraded {
+            metrics.degraded(code);
+        }
+    }
 }
 
 /// Answers one request.
 pub(crate) async fn recommend(
     recommender: &Recommender,
-    request: Recommend,
-    envelope: Envelope<'_>,
-) -> Result<Answer, Failure> {
+    context: &RequestContext<'_>,
+    request: &RecommendRequest,
+) -> Result<Recommendation, Failure> {
     let front = recommender.front();
-    if envelope.deadline.expired(front.now()) {
-        return Err(Failure::new(
-            ErrorCode::Deadline,
-            "the deadline passed before the request was read",
-        ));
-    }
-    let (scene_name, scene) = front.scene(&request.scene)?;
-    let table = front.pool().table();
-    let route = table.resolve(&ModelRef::Name(&scene.model), 0).cloned();
-    drop(table);
-    let route =
-        route.ok_or_else(|| unavailable(&scene.model, "the repository does not hold it"))?;
-    if let ModelStatus::Unavailable(reason) = &route.status {
-        return Err(unavailable(&scene.model, reason));
-    }
-    let spec = route
-        .spec
-        .clone()
-        .ok_or_else(|| unavailable(&scene.model, "it is not loaded"))?;
-    let mut job = Job {
-        envelope,
+    let context = context.tightened(request.timeout());
+    let (scene_name, scene) = front.scene(request.scene())?;
+    let job = Job {
+        recommender,
         request,
         scene_name,
         scene,
-        route,
-        spec,
+        target: target(front, request, scene_name, scene)?,
+        selection: OnceCell::new(),
     };
-    let mut times = Times {
-        parse: envelope.parse,
-        ..Times::default()
+    let mut times = Times::default();
+    let (items, degraded) = match job.ask_model(&context, &mut times).await {
+        Ok(items) => (items, None),
+        Err(failure) => {
+            let code = failure.code;
+            (job.fall_back(failure)?, Some(code))
+        }
     };
-    let list = match ask(recommender, &mut job, &mut times).await {
-        Ok(list) => list,
-        Err(failure) => degrade(recommender, &mut job, failure)?,
-    };
-    Ok(write(front, &job, &list, times))
+    Ok(Recommendation {
+        items,
+        unknown_candidates: job.selection.get().map_or(0, |chosen| chosen.unknown),
+        degraded,
+        spec: job.target.spec,
+        times,
+    })
 }
 
-/// Ranks with the model, if it may be asked.
-async fn ask(
-    recommender: &Recommender,
-    job: &mut Job<'_>,
-    times: &mut Times,
-) -> Result<RankedList, Failure> {
-    let front = recommender.front();
-    let plan = recommender.plan(&job.spec)?;
-    let Envelope {
-        deadline,
-        criticality,
-        ..
-    } = job.envelope;
-    let who = AdmissionRequest {
-        model: &job.spec.name,
-        version: job.spec.version,
-        scene: job.scene_name,
-        criticality,
-        deadline,
-        configured_deadline: front.shared().settings.limits.deadline.0,
-    };
-    let started = front.now();
-    let permit = front.admission().admit(&who, started)?;
-    let task = assemble::Task {
-        scene_name: job.scene_name,
-        scene: job.scene,
-        spec: &job.spec,
-        plan: &plan,
-        criticality,
-    };
-    let asked = async {
-        let Selection {
-            slots,
-            unknown,
-            inputs,
-        } = assemble::inputs(front, &mut job.request, &task)?;
-        if slots.is_empty() {
-            times.features = front.now() - started;
-            return Ok((slots, unknown, None));
+/// The version that answers for a scene.
+fn target<'t>(
+    front: &Front,
+    request: &RecommendRequest,
+    name: &'t str,
+    scene: &Scene,
+) -> Result<Target<'t>, Failure> {
+    let table = front.pool().table();
+    let split = stable_hash(request.user_id());
+    let route = table.resolve(&ModelRef::Name(&scene.model), split).cloned();
+    drop(table);
+    let route = route.ok_or_else(|| {
+        let model = &scene.model;
+        let message = format!("model `{model}` is not in service: the repository does not hold it");
+        Failure::new(ErrorCode::ModelUnavailable, message)
+    })?;
+    Target::serving(route, name)
+}
+
+/// A request with everything that was looked up for it.
+struct Job<'r> {
+    recommender: &'r Recommender,
+    request: &'r RecommendRequest,
+    scene_name: &'r str,
+    scene: &'r Scene,
+    target: Target<'r>,
+    /// Chosen once, by the model's way or by the fallback's.
+    selection: OnceCell<Selection<'r>>,
+}
+
+impl Job<'_> {
+    /// The candidates, once they were chosen.
+    fn slots(&self) -> &[u32] {
+        self.selection.get().map_or(&[], |chosen| &chosen.slots)
+    }
+
+    /// Ranks with the model, if it may be asked.
+    async fn ask_model(
+        &self,
+        context: &RequestContext<'_>,
+        times: &mut Times,
+    ) -> Result<Vec<RankedItem>, Failure> {
+        let front = self.recommender.front();
+        let spec = &self.target.spec;
+        let plan = self.recommender.plan(spec)?;
+        let task = assemble::Task {
+            scene_name: self.scene_name,
+            scene: self.scene,
+            spec,
+            plan: &plan,
+            criticality: context.criticality,
+        };
+        let prepare = async || {
+            let inputs = assemble::inputs(front, self.request, &task, &self.selection)?;
+            Ok((!self.slots().is_empty()).then_some(inputs))
+        };
+        let accept = |outputs| scores(spec, outputs, self.slots().len());
+        let outcome = run(front, context, &self.target, prepare, accept).await?;
+        (times.features, times.run) = (outcome.preparing, outcome.times);
+        let scores = outcome.output.as_ref().and_then(Tensor::elements::<f32>);
+        let items = rank::top(
+            front.store().catalogue(),
+            self.slots(),
+            scores.unwrap_or_default(),
+            self.request.top_k,
+        );
+        if self.scene.fallback == Fallback::LastList {
+            let lists = self.recommender.last_lists();
+            let user = &self.request.user_id;
+            lists.keep(user, self.scene_name, &items, outcome.ended);
         }
-        let rows = validate(&job.spec, &inputs)?;
-        times.features = front.now() - started;
-        let reply = front
-            .infer(&job.route, inputs, rows, deadline, criticality)
-            .await?;
-        times.run = reply.times;
-        let scores = scores(&job.spec, reply.outputs, slots.len())?;
-        Ok((slots, unknown, Some(scores)))
-    };
-    let (slots, unknown, scores) = match asked.await {
-        Ok(ranked) => ranked,
-        Err(failure) => {
-            permit.failed(&failure, front.now());
+        times.encode = front.now() - outcome.ended;
+        Ok(items)
+    }
+
+    /// Answers without the model where the scene allows it and we are the reason it was not asked.
+    fn fall_back(&self, failure: Failure) -> Result<Vec<RankedItem>, Failure> {
+        let front = self.recommender.front();
+        let shed = matches!(failure.code, ErrorCode::Overloaded | ErrorCode::BreakerOpen);
+        if !shed || self.scene.fallback == Fallback::None {
             return Err(failure);
         }
-    };
-    let ended = front.now();
-    // A request without candidates asked nothing and says nothing about the model.
-    if !slots.is_empty() {
-        permit.answered(&times.run, ended);
-    }
-    let scores = scores.as_ref().and_then(Tensor::elements::<f32>);
-    let best = rank::top(
-        front.store().catalogue(),
-        &slots,
-        scores.unwrap_or_default(),
-        job.request.top_k,
-    );
-    if job.scene.fallback == Fallback::LastList {
-        recommender
-            .last_lists()
-            .keep(&job.request.user_id, job.scene_name, &best, ended);
-    }
-    times.encode = front.now() - ended;
-    Ok(RankedList {
-        best,
-        unknown,
-        degraded: None,
-    })
-}
-
-/// Answers without the model where the scene allows it and we are the reason it was not asked.
-fn degrade(
-    recommender: &Recommender,
-    job: &mut Job<'_>,
-    failure: Failure,
-) -> Result<RankedList, Failure> {
-    let front = recommender.front();
-    let shed = matches!(failure.code, ErrorCode::Overloaded | ErrorCode::BreakerOpen);
-    if !shed || job.scene.fallback == Fallback::None {
-        return Err(failure);
-    }
-    let degraded = Some(failure.code);
-    let request = &job.request;
-    if job.scene.fallback == Fallback::LastList && request.candidates.is_none() {
-        let lists = recommender.last_lists();
-        if let Some(best) = lists.find(&request.user_id, job.scene_name, request.top_k, front.now())
-        {
-            return Ok(RankedList {
-                best,
-                unknown: 0,
-                degraded,
-            });
+        let request = self.request;
+        if self.scene.fallback == Fallback::LastList && request.candidates().is_none() {
+            let lists = self.recommender.last_lists();
+            let (user, now) = (&request.user_id, front.now());
+            if let Some(items) = lists.find(user, self.scene_name, request.top_k, now) {
+                return Ok(items);
+            }
         }
+        let chosen = match self.selection.get() {
+            Some(chosen) => chosen,
+            None => {
+                let chosen = assemble::candidates(front, request, self.scene)?;
+                self.selection.get_or_init(|| chosen)
+            }
+        };
+        let catalogue = front.store().catalogue();
+        Ok(fallback::by_popularity(
+            catalogue,
+            &chosen.slots,
+            request.top_k,
+        ))
     }
-    let (slots, unknown) = assemble::candidates(front, &mut job.request, job.scene)?;
-    let best = fallback::by_popularity(front.store().catalogue(), &slots, job.request.top_k);
-    Ok(RankedList {
-        best,
-        unknown,
-        degraded,
-    })
-}
-
-fn write(front: &Front, job: &Job<'_>, list: &RankedList, mut times: Times) -> Answer {
-    let encoding = front.now();
-    let parts = AnswerParts {
-        request_id: job.envelope.id,
-        user_id: &job.request.user_id,
-        scene: job.scene_name,
-        spec: &job.spec,
-        catalogue: front.store().catalogue(),
-        best: &list.best,
-        with_title: job.request.with_title,
-        unknown_candidates: list.unknown,
-        degraded: list.degraded,
-    };
-    let mut body = parts.write();
-    times.encode += front.now() - encoding;
-    answer::finish(&mut body, &times);
-    Answer {
-        body,
-        times,
-        degraded: list.degraded,
-    }
-}
-
-fn unavailable(model: &common::ModelName, reason: &str) -> Failure {
-    Failure::new(
-        ErrorCode::ModelUnavailable,
-        format!("model `{model}` cannot answer: {reason}"),
-    )
 }
 
 /// The scores of the candidates, in their order: FP32, all of them numbers.

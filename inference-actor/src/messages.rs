@@ -38,6 +38,8 @@ pub struct Infer {
     pub deadline: Deadline,
     /// How much it matters when not all can be run.
     pub criticality: Criticality,
+    /// What traces show of the request; disabled unless somebody listens.
+    pub span: tracing::Span,
     /// When it was handed to the mailbox.
     pub sent_at: Instant,
     /// Where the answer goes.

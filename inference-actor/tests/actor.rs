@@ -198,6 +198,7 @@ impl Bench {
             },
             deadline: Deadline::after(now, limit),
             criticality: Criticality::default(),
+            span: tracing::Span::none(),
             sent_at: now,
             reply,
             permit: self.gauge.permit(),

@@ -16,7 +16,7 @@ use super::{State, show};
 use crate::{
     failure::Failure,
     front::{FrontSnapshot, ObserveFront},
-    respond,
+    protocols::http::respond,
 };
 
 /// How long an actor may take to answer before it counts as unresponsive.

@@ -11,7 +11,7 @@ use actix_web::{
 use common::ErrorCode;
 
 use super::State;
-use crate::{failure::Failure, respond, secret::equal};
+use crate::{failure::Failure, protocols::http::respond, secret::equal};
 
 pub(super) async fn bearer(
     state: Data<State>,

@@ -9,7 +9,7 @@ use common::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::{failure::Failure, respond};
+use crate::{failure::Failure, protocols::http::respond};
 
 /// Longest note an operator may leave.
 const MAX_NOTE_BYTES: usize = 1000;

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 use common::ErrorCode;
 
 use super::{State, show};
-use crate::{failure::Failure, respond};
+use crate::{failure::Failure, protocols::http::respond};
 
 /// `GET /admin/pool`.
 pub(super) async fn report(request: HttpRequest, state: Data<State>) -> HttpResponse {

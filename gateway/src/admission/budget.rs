@@ -42,8 +42,9 @@ impl BodyBudget {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// No room yet, to be grown.
-    pub(super) fn room(self: &Arc<Self>) -> Room {
+    /// No bytes yet, to be grown.
+    #[must_use]
+    pub(crate) fn room(self: &Arc<Self>) -> Room {
         Room {
             budget: Arc::clone(self),
             bytes: 0,
@@ -59,11 +60,11 @@ impl BodyBudget {
         if taken.is_ok() {
             return Ok(());
         }
-        let told = format!(
-            "the bodies in flight take {} together already, which is what there is for them",
+        let message = format!(
+            "request bodies in flight have reached limits.bodies_in_flight ({})",
             self.most
         );
-        Err(Failure::new(ErrorCode::Overloaded, told))
+        Err(Failure::new(ErrorCode::Overloaded, message))
     }
 
     fn give_back(&self, bytes: u64) {
@@ -73,13 +74,14 @@ impl BodyBudget {
 
 /// A part of the budget, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     budget: Arc<BodyBudget>,
     bytes: u64,
 }
 
 impl Room {
-    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Failure> {
+    /// Takes what is missing to this many bytes, or says that it is not there.
+    pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), Failure> {
         let more = (bytes as u64).saturating_sub(self.bytes);
         self.budget.take(more)?;
         self.bytes += more;
@@ -101,7 +103,9 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(super) fn new(bytes: Bytes, room: Room) -> Self {
+    /// A body whose bytes the room was grown to.
+    #[must_use]
+    pub(crate) fn new(bytes: Bytes, room: Room) -> Self {
         Self { bytes, room }
     }
 
@@ -129,7 +133,9 @@ pub(crate) struct Growing {
 }
 
 impl Growing {
-    pub(super) fn new(room: Room, most: usize) -> Self {
+    /// An empty body that can grow to at most `most` bytes.
+    #[must_use]
+    pub(crate) fn new(room: Room, most: usize) -> Self {
         let bytes = Vec::new();
         Self { bytes, room, most }
     }

@@ -4,58 +4,29 @@
 //! the breaker comes last, so that nothing that is shed has taken one.
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
+    cell::RefCell,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use breaker::{
-    Admission, BreakerKey, Directory, FrontView, KeyProfile, Observation, Outcome, OutcomeBuffer,
-    Report, Ticket,
+    Admission, Directory, FrontView, KeyProfile, Observation, Outcome, OutcomeBuffer, Report,
+    Ticket,
 };
-use common::{Criticality, Deadline, ErrorCode, ModelName, ModelVersion};
+use common::ErrorCode;
 use inference_actor::RunTimes;
 
 use super::{
-    concurrency::{Limiter, LimiterSettings},
-    predict::Predictor,
+    concurrency::LimiterSettings,
+    lanes::{Lane, LaneKey, Lanes},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, request::RequestContext};
 
-/// Most models a thread watches; a thread that meets more forgets what it learned.
-const MAX_LANES: usize = 4096;
 /// How long an outcome may wait for company on its way to the breaker.
 pub(crate) const OUTCOME_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// Who asks to get in.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AdmissionRequest<'a> {
-    /// The model that would be asked.
-    pub model: &'a ModelName,
-    /// Its version.
-    pub version: ModelVersion,
-    /// The scene it is asked for.
-    pub scene: &'a str,
-    /// The request's class.
-    pub criticality: Criticality,
-    /// The request's deadline.
-    pub deadline: Deadline,
-    /// What requests of this kind get where they ask for nothing shorter.
-    pub configured_deadline: Duration,
-}
-
-/// What a thread knows of one model in one scene.
-struct ModelAdmission {
-    version: ModelVersion,
-    key: BreakerKey,
-    limiter: RefCell<Limiter>,
-    predictor: RefCell<Predictor>,
-    in_flight: Cell<usize>,
-}
-
-/// How one model in one scene stands with this thread.
+/// How one version in one scene stands with this thread.
 #[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct ModelAdmissionSnapshot {
     /// `model:version:scene`.
@@ -69,8 +40,7 @@ pub(crate) struct ModelAdmissionSnapshot {
 /// See the module.
 pub(crate) struct AdmissionController {
     profile: KeyProfile,
-    limiter: LimiterSettings,
-    lanes: RefCell<HashMap<ModelName, Vec<Rc<ModelAdmission>>>>,
+    lanes: RefCell<Lanes>,
     breakers: RefCell<FrontView>,
     outcomes: RefCell<OutcomeBuffer>,
 }
@@ -85,8 +55,7 @@ impl AdmissionController {
     ) -> Self {
         Self {
             profile,
-            limiter,
-            lanes: RefCell::default(),
+            lanes: RefCell::new(Lanes::new(limiter)),
             breakers: RefCell::new(FrontView::new(directory)),
             outcomes: RefCell::new(OutcomeBuffer::new(OUTCOME_WAIT)),
         }
@@ -95,39 +64,38 @@ impl AdmissionController {
     /// Lets a request in, or says why not.
     pub(crate) fn admit(
         &self,
-        who: &AdmissionRequest<'_>,
+        key: LaneKey<'_>,
+        context: &RequestContext<'_>,
         now: Instant,
     ) -> Result<AdmissionPermit<'_>, Failure> {
-        let lane = self.lane(who, now);
+        let lane = self.lanes.borrow_mut().lane(key, now);
         let in_flight = lane.in_flight.get();
-        let remaining = who.deadline.remaining(now);
+        let remaining = context.deadline.remaining(now);
         if let Some(expected) = lane.predictor.borrow_mut().predict(in_flight, now) {
             if expected.run > remaining {
-                let told = "the model takes longer than the time that remains";
-                return Err(Failure::new(ErrorCode::Deadline, told));
+                let message = "the model's run time (95th percentile) exceeds the time that remains; give the request more time";
+                return Err(Failure::new(ErrorCode::Deadline, message));
             }
             if expected.wait + expected.run > remaining {
-                let told = "the requests already waiting would use up the time that remains";
-                return Err(Failure::new(ErrorCode::Overloaded, told));
+                let message = "the requests ahead of this one would use up the time that remains";
+                return Err(Failure::new(ErrorCode::Overloaded, message));
             }
         }
-        if !lane.limiter.borrow_mut().admit(in_flight, who.criticality) {
-            let told = format!(
-                "more {} requests than this model answers without a queue",
-                who.criticality
-            );
-            return Err(Failure::new(ErrorCode::Overloaded, told));
+        let class = context.criticality;
+        if !lane.limiter.borrow_mut().admit(in_flight, class) {
+            let message = format!("the model's concurrency limit for {class} requests is reached");
+            return Err(Failure::new(ErrorCode::Overloaded, message));
         }
         let profile = KeyProfile {
-            deadline: who.configured_deadline,
+            deadline: context.configured_deadline,
             ..self.profile
         };
         let verdict = self.breakers.borrow_mut().admit(&lane.key, profile, now);
         let ticket = match verdict {
             Admission::Allow(ticket) => ticket,
             Admission::Reject(rejection) => {
-                let told = format!("the breaker of {} is {}", lane.key, rejection.state.name());
-                let failure = Failure::new(ErrorCode::BreakerOpen, told);
+                let message = format!("the breaker of {} is {}", lane.key, rejection.state.name());
+                let failure = Failure::new(ErrorCode::BreakerOpen, message);
                 return Err(Failure {
                     retry_after: Some(rejection.retry_after),
                     ..failure
@@ -139,7 +107,7 @@ impl AdmissionController {
             keeper: self,
             lane,
             ticket: Some(ticket),
-            short_deadline: who.deadline.limit() < who.configured_deadline,
+            short_deadline: context.deadline.limit() < context.configured_deadline,
         })
     }
 
@@ -157,47 +125,26 @@ impl AdmissionController {
     /// What this thread lets in, model by model.
     pub(crate) fn snapshot(&self) -> Vec<ModelAdmissionSnapshot> {
         let lanes = self.lanes.borrow();
-        let of = |lane: &Rc<ModelAdmission>| ModelAdmissionSnapshot {
+        let of = |lane: &Rc<Lane>| ModelAdmissionSnapshot {
             key: lane.key.to_string(),
             in_flight: lane.in_flight.get(),
             limit: lane.limiter.borrow().limit(),
         };
-        let mut all: Vec<_> = lanes.values().flatten().map(of).collect();
+        let mut all: Vec<_> = lanes.iter().map(of).collect();
         all.sort_by(|a, b| a.key.cmp(&b.key));
         all
     }
 
-    fn lane(&self, who: &AdmissionRequest<'_>, now: Instant) -> Rc<ModelAdmission> {
-        let mut all = self.lanes.borrow_mut();
-        let this = |lane: &&Rc<ModelAdmission>| {
-            *lane.key.scene == *who.scene && lane.version == who.version
-        };
-        if let Some(lane) = all.get(who.model).and_then(|lanes| lanes.iter().find(this)) {
-            return Rc::clone(lane);
-        }
-        if all.len() >= MAX_LANES {
-            all.clear();
-        }
-        let version = who.version.get();
-        let lane = Rc::new(ModelAdmission {
-            version: who.version,
-            key: BreakerKey::new(who.model.as_str(), version, who.scene),
-            limiter: RefCell::new(Limiter::new(self.limiter, now)),
-            predictor: RefCell::default(),
-            in_flight: Cell::new(0),
-        });
-        let lanes = all.entry(who.model.clone()).or_default();
-        // A new version takes the old one's place.
-        lanes.retain(|lane| *lane.key.scene != *who.scene);
-        lanes.push(Rc::clone(&lane));
-        lane
+    /// Drops what was learned of versions and scenes that nobody asks any more.
+    pub(crate) fn drop_idle(&self, now: Instant) {
+        self.lanes.borrow_mut().drop_idle(now);
     }
 }
 
 /// The right to ask a model once. Dropped without a word, it was cancelled.
 pub(crate) struct AdmissionPermit<'k> {
     keeper: &'k AdmissionController,
-    lane: Rc<ModelAdmission>,
+    lane: Rc<Lane>,
     ticket: Option<Ticket>,
     short_deadline: bool,
 }
@@ -266,9 +213,10 @@ impl Drop for AdmissionPermit<'_> {
 #[cfg(test)]
 mod tests {
     use breaker::{BreakerSettings, Force, Registry};
-    use common::{Clock, ManualClock};
+    use common::{Clock, Criticality, Deadline, ManualClock, ModelName, ModelVersion, RequestId};
 
     use super::*;
+    use crate::request::Protocol;
 
     struct Bench {
         keeper: AdmissionController,
@@ -304,15 +252,22 @@ mod tests {
     impl Bench {
         fn admit(&self, limit_ms: u64) -> Result<AdmissionPermit<'_>, Failure> {
             let now = self.clock.now();
-            let who = AdmissionRequest {
+            let (id, span) = (RequestId::made(1, 1, 1), tracing::Span::none());
+            let context = RequestContext {
+                id: &id,
+                protocol: Protocol::Rest,
+                arrived: now,
+                deadline: Deadline::after(now, Duration::from_millis(limit_ms)),
+                configured_deadline: Duration::from_millis(800),
+                criticality: Criticality::Critical,
+                span: &span,
+            };
+            let key = LaneKey {
                 model: &self.model,
                 version: ModelVersion::new(1).unwrap(),
                 scene: "s",
-                criticality: Criticality::Critical,
-                deadline: Deadline::after(now, Duration::from_millis(limit_ms)),
-                configured_deadline: Duration::from_millis(800),
             };
-            self.keeper.admit(&who, now)
+            self.keeper.admit(key, &context, now)
         }
 
         fn runs_take(&self, ms: u64) {

@@ -1,5 +1,7 @@
 //! From a request and a user's record to the model's inputs.
 
+use std::cell::OnceCell;
+
 use common::{
     Criticality,
     config::Scene,
@@ -8,14 +10,16 @@ use common::{
 use inference_actor::{ModelSpec, arena};
 
 use super::{
-    candidates::{Selection, choose, looks_at_history},
     plan::{Column, Fill, History, Plan},
-    request::{Recommend, SlotSet},
+    request::RecommendRequest,
+    selection::{Selection, choose, looks_at_history},
+    slot_set::SlotSet,
 };
 use crate::{
     failure::Failure,
     features::{Catalogue, UserRecord},
     front::Front,
+    request::Inputs,
 };
 
 /// From this rating on an item counts as liked.
@@ -23,7 +27,7 @@ const LIKED: u8 = 4;
 
 /// What the columns of a request are read from.
 struct Row<'a> {
-    request: &'a Recommend,
+    request: &'a RecommendRequest,
     record: Option<UserRecord<'a>>,
     scene_index: usize,
 }
@@ -42,12 +46,13 @@ pub(super) struct Task<'a> {
     pub criticality: Criticality,
 }
 
-/// Looks the user up once, chooses candidates and fills every input.
-pub(super) fn inputs(
+/// Looks the user up once, chooses candidates into `selection` and fills every input.
+pub(super) fn inputs<'r>(
     front: &Front,
-    request: &mut Recommend,
+    request: &'r RecommendRequest,
     task: &Task<'_>,
-) -> Result<Selection, Failure> {
+    selection: &OnceCell<Selection<'r>>,
+) -> Result<Inputs, Failure> {
     let Task {
         scene,
         spec,
@@ -62,13 +67,12 @@ pub(super) fn inputs(
     let looks = looks_at_history(request);
     let mut seen = SlotSet::new(if looks { catalogue.len() } else { 0 });
     let mut filled = None;
-    let asked = &*request;
     let mut fill = |record: Option<UserRecord<'_>>| {
         if let Some(record) = record.filter(|_| looks) {
             see(catalogue, record, &mut seen);
         }
         let row = Row {
-            request: asked,
+            request,
             record,
             scene_index,
         };
@@ -76,12 +80,13 @@ pub(super) fn inputs(
     };
     let known = front
         .store()
-        .user(&asked.user_id, &mut |record| fill(Some(record)))?;
+        .user(&request.user_id, &mut |record| fill(Some(record)))?;
     if !known {
         fill(None);
     }
     let mut inputs = filled.unwrap_or_else(|| Ok(Vec::new()))?;
-    let (slots, unknown) = choose(catalogue, request, scene, &seen);
+    let chosen = selection.get_or_init(|| choose(catalogue, request, scene, &seen));
+    let slots = &chosen.slots;
     for (index, _) in plan
         .fills
         .iter()
@@ -93,19 +98,15 @@ pub(super) fn inputs(
         let dtype = spec.inputs[index].dtype;
         inputs[index] = Some(integers(dtype, shape, criticality, indexes)?);
     }
-    Ok(Selection {
-        slots,
-        unknown,
-        inputs,
-    })
+    Ok(inputs)
 }
 
 /// Only the candidates of a request: what a fallback ranks.
-pub(super) fn candidates(
+pub(super) fn candidates<'r>(
     front: &Front,
-    request: &mut Recommend,
+    request: &'r RecommendRequest,
     scene: &Scene,
-) -> Result<(Vec<u32>, usize), Failure> {
+) -> Result<Selection<'r>, Failure> {
     let catalogue = front.store().catalogue();
     let mut seen = SlotSet::new(catalogue.len());
     if looks_at_history(request) {
@@ -125,7 +126,7 @@ fn see(catalogue: &Catalogue, record: UserRecord<'_>, seen: &mut SlotSet) {
     });
 }
 
-fn per_request(task: &Task<'_>, row: &Row<'_>) -> Result<Vec<Option<Tensor>>, Failure> {
+fn per_request(task: &Task<'_>, row: &Row<'_>) -> Result<Inputs, Failure> {
     let one = |fill: &Fill, dtype: DType| {
         let line = |length| Shape::from_dims([1, length]);
         let tensor = match fill {

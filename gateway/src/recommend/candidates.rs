@@ -1,120 +1,87 @@
-//! Which items a request ranks.
+//! The candidates that a request names, looked up in the catalogue as they are read.
 
-use common::config::{CandidateSource, Scene};
-use common::tensor::Tensor;
-
-use super::request::{Recommend, SlotSet};
+use super::{request::RequestError, slot_set::SlotSet};
 use crate::features::Catalogue;
 
-/// What a request ranks, and the tensors made of it.
-pub(super) struct Selection {
-    /// Catalogue slots, in the order of the candidate rows.
+/// Room that is made for a list before its length is known.
+const USUAL_CANDIDATES: usize = 128;
+
+/// Candidates that a request names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct CandidateSlots {
+    /// Known ones, as catalogue slots, in the order of the request; each once.
     pub slots: Vec<u32>,
-    /// Candidates the request named that the catalogue does not know.
+    /// How many were not in the catalogue.
     pub unknown: usize,
-    /// Inputs in the order of the model's spec.
-    pub inputs: Vec<Option<Tensor>>,
 }
 
-/// The request's own candidates, all of them; else the scene's, without what the user has rated.
-pub(super) fn choose(
-    catalogue: &Catalogue,
-    request: &mut Recommend,
-    scene: &Scene,
-    seen: &SlotSet,
-) -> (Vec<u32>, usize) {
-    if let Some(named) = request.candidates.take() {
-        return (named.slots, named.unknown);
-    }
-    let wanted = |slot: &u32| request.include_seen || !seen.contains(*slot);
-    let first = |slots: &[u32]| {
-        let slots = slots.iter().copied();
-        slots.filter(wanted).take(scene.pool).collect()
-    };
-    let slots = match scene.candidates {
-        CandidateSource::Popular => first(catalogue.by_popularity()),
-        CandidateSource::Genre => {
-            let genre = scene.genre.as_deref().unwrap_or_default();
-            first(catalogue.by_genre(genre))
+/// Reads candidates one by one, without a copy of their ids.
+pub(crate) struct CandidateReader<'c> {
+    catalogue: &'c Catalogue,
+    max: usize,
+    taken: SlotSet,
+    found: CandidateSlots,
+}
+
+impl<'c> CandidateReader<'c> {
+    /// A reader of at most `max` candidates.
+    #[must_use]
+    pub(crate) fn new(catalogue: &'c Catalogue, max: usize) -> Self {
+        Self {
+            catalogue,
+            max,
+            taken: SlotSet::new(catalogue.len()),
+            found: CandidateSlots {
+                slots: Vec::with_capacity(USUAL_CANDIDATES.min(max)),
+                unknown: 0,
+            },
         }
-        CandidateSource::Catalogue => (0..)
-            .take(catalogue.len())
-            .filter(wanted)
-            .take(scene.pool)
-            .collect(),
-    };
-    (slots, 0)
-}
+    }
 
-/// Whether `choose` will look at what the user has seen.
-#[must_use]
-pub(super) fn looks_at_history(request: &Recommend) -> bool {
-    request.candidates.is_none() && !request.include_seen
+    /// Takes the next candidate's id.
+    pub(crate) fn push(&mut self, id: &str) -> Result<(), RequestError> {
+        let found = &mut self.found;
+        match self.catalogue.find(id) {
+            // A list that shows an item twice helps nobody.
+            Some(slot) if self.taken.insert(slot) => found.slots.push(slot),
+            Some(_) => {}
+            None => found.unknown += 1,
+        }
+        match found.slots.len() + found.unknown > self.max {
+            true => Err(RequestError::CandidateCount(self.max)),
+            false => Ok(()),
+        }
+    }
+
+    /// The candidates that were read.
+    #[must_use]
+    pub(crate) fn finish(self) -> CandidateSlots {
+        self.found
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        features::tests::item,
-        recommend::request::{Named, ParseLimits},
-    };
-
-    fn scene(candidates: CandidateSource, pool: usize) -> Scene {
-        Scene {
-            model: "m".parse().unwrap(),
-            candidates,
-            pool,
-            genre: None,
-            model_scene: None,
-            fallback: common::config::Fallback::None,
-        }
-    }
+    use crate::features::tests::item;
 
     #[test]
-    fn seen_items_are_left_out_of_the_scenes_own_candidates_only() {
-        let items = (0..6)
-            .map(|i| item(&i.to_string(), i, u64::from(i)))
-            .collect();
+    fn candidates_keep_their_order_once_each_and_unknown_ones_are_counted() {
+        let items = (1..=5).map(|i| item(&i.to_string(), i, 1)).collect();
         let catalogue = Catalogue::new(items).unwrap();
-        let mut seen = SlotSet::new(6);
-        seen.insert(5);
-        let choose = |named: Option<Named>, include_seen, scene: &Scene| {
-            let body = format!(r#"{{"user_id":"7","include_seen":{include_seen}}}"#);
-            let limits = ParseLimits { candidates: 10 };
-            let mut request = Recommend::parse(body.as_bytes(), &catalogue, limits).unwrap();
-            request.candidates = named;
-            choose(&catalogue, &mut request, scene, &seen)
-        };
-        let popular = scene(CandidateSource::Popular, 2);
-        let all = scene(CandidateSource::Catalogue, 100);
-        assert_eq!(choose(None, false, &popular).0, [4, 3]);
-        assert_eq!(choose(None, true, &popular).0, [5, 4]);
-        assert_eq!(choose(None, false, &all).0, [0, 1, 2, 3, 4]);
-        let named = Some(Named {
-            slots: vec![5, 0],
-            unknown: 3,
-        });
-        assert_eq!(choose(named, false, &popular), (vec![5, 0], 3));
-    }
-
-    #[test]
-    fn a_scene_of_one_genre_has_its_most_popular_items() {
-        let mut items: Vec<_> = (0..6)
-            .map(|i| item(&i.to_string(), i, u64::from(i)))
-            .collect();
-        for i in [1, 3, 4] {
-            items[i].genres = vec!["Comedy".into(), "Drama".into()];
+        let mut reader = CandidateReader::new(&catalogue, 3);
+        for id in ["3", "x", "1", "3"] {
+            reader.push(id).unwrap();
         }
-        let catalogue = Catalogue::new(items).unwrap();
-        let mut scene = scene(CandidateSource::Genre, 2);
-        let mut ask = |genre: &str| {
-            scene.genre = Some(genre.into());
-            let limits = ParseLimits { candidates: 10 };
-            let mut request = Recommend::parse(br#"{"user_id":"7"}"#, &catalogue, limits).unwrap();
-            choose(&catalogue, &mut request, &scene, &SlotSet::new(6)).0
+        assert_eq!(reader.push("2"), Err(RequestError::CandidateCount(3)));
+        let mut reader = CandidateReader::new(&catalogue, 3);
+        for id in ["3", "x", "1", "3"] {
+            reader.push(id).unwrap();
+        }
+        let expected = CandidateSlots {
+            slots: vec![2, 0],
+            unknown: 1,
         };
-        assert_eq!(ask("Comedy"), [4, 3]);
-        assert_eq!(ask("Western"), [0u32; 0]);
+        assert_eq!(reader.finish(), expected);
     }
 }

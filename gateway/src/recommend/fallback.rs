@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::rank::{Ranked, top};
+use super::rank::{RankedItem, top};
 use crate::features::Catalogue;
 
 /// Lists a thread keeps.
@@ -16,7 +16,7 @@ const FRESH: Duration = Duration::from_secs(600);
 
 /// Candidates by popularity; the score is the share of the most popular item's ratings, in 0…1.
 #[must_use]
-pub(super) fn by_popularity(catalogue: &Catalogue, slots: &[u32], top_k: usize) -> Vec<Ranked> {
+pub(super) fn by_popularity(catalogue: &Catalogue, slots: &[u32], top_k: usize) -> Vec<RankedItem> {
     let most = catalogue
         .by_popularity()
         .first()
@@ -28,7 +28,7 @@ pub(super) fn by_popularity(catalogue: &Catalogue, slots: &[u32], top_k: usize) 
 
 struct Kept {
     at: Instant,
-    list: Vec<Ranked>,
+    list: Vec<RankedItem>,
 }
 
 /// A user in a scene.
@@ -46,7 +46,7 @@ struct Inner {
 
 impl LastLists {
     /// Keeps a list for later.
-    pub(super) fn keep(&self, user: &str, scene: &str, list: &[Ranked], now: Instant) {
+    pub(super) fn keep(&self, user: &str, scene: &str, list: &[RankedItem], now: Instant) {
         let mut inner = self.0.borrow_mut();
         let place = (user.to_owned(), scene.to_owned());
         let kept = Kept {
@@ -71,7 +71,7 @@ impl LastLists {
         scene: &str,
         top_k: usize,
         now: Instant,
-    ) -> Option<Vec<Ranked>> {
+    ) -> Option<Vec<RankedItem>> {
         let inner = self.0.borrow();
         let kept = inner.lists.get(&(user.to_owned(), scene.to_owned()))?;
         let fresh = now.saturating_duration_since(kept.at) < FRESH;
@@ -102,11 +102,11 @@ mod tests {
         let clock = ManualClock::new();
         let lists = LastLists::default();
         let list = [
-            Ranked {
+            RankedItem {
                 slot: 1,
                 score: 0.5,
             },
-            Ranked {
+            RankedItem {
                 slot: 2,
                 score: 0.4,
             },

@@ -6,7 +6,7 @@ use crate::features::Catalogue;
 
 /// A ranked item.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Ranked {
+pub(crate) struct RankedItem {
     /// Its place in the catalogue.
     pub slot: u32,
     /// What the model gave it.
@@ -21,16 +21,16 @@ pub(super) fn top(
     slots: &[u32],
     scores: &[f32],
     top_k: usize,
-) -> Vec<Ranked> {
-    let mut all: Vec<Ranked> = slots
+) -> Vec<RankedItem> {
+    let mut all: Vec<RankedItem> = slots
         .iter()
         .zip(scores)
-        .map(|(slot, score)| Ranked {
+        .map(|(slot, score)| RankedItem {
             slot: *slot,
             score: *score,
         })
         .collect();
-    let order = |a: &Ranked, b: &Ranked| -> Ordering {
+    let order = |a: &RankedItem, b: &RankedItem| -> Ordering {
         let ids = || catalogue.item(a.slot).id.cmp(&catalogue.item(b.slot).id);
         b.score.total_cmp(&a.score).then_with(ids)
     };

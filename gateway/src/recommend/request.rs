@@ -1,416 +1,281 @@
-//! Parsing a recommend request in one pass: candidates become catalogue slots as they are read.
+//! A request for recommendations as every protocol makes it: its limits are checked here, once.
+//!
+//! Limits: ids of 1 to [`MAX_ID_BYTES`] bytes, at most [`MAX_TOP_K`] items, at most
+//! [`MAX_CONTEXT_ENTRIES`] context values, and `limits.candidates` candidates (see
+//! [`CandidateReader`](super::CandidateReader)). What exceeds one is the caller's mistake.
 
-mod skipped;
-mod slot_set;
-
-use std::fmt;
+use std::time::Duration;
 
 use compact_str::CompactString;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use self::skipped::Skipped;
-pub(super) use self::slot_set::SlotSet;
-use crate::{failure::Failure, features::Catalogue};
+use super::candidates::CandidateSlots;
+use crate::failure::Failure;
 
-/// Longest user or device id.
+/// Longest user id, device id or scene, in bytes.
 pub(crate) const MAX_ID_BYTES: usize = 256;
-/// Room that is made for a list before its length is known.
-const USUAL_CANDIDATES: usize = 128;
 /// Longest list one answer may have.
 pub(crate) const MAX_TOP_K: u64 = 1000;
+/// Most context values a request may carry.
+pub(crate) const MAX_CONTEXT_ENTRIES: usize = 64;
 const DEFAULT_TOP_K: usize = 20;
 /// The scene of a request that names none.
 const DEFAULT_SCENE: &str = "home_feed";
+/// Most characters of a wrong value that a message repeats.
+const SHOWN_CHARS: usize = 40;
 
-/// Bounds on what is parsed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ParseLimits {
-    /// Most candidates.
-    pub candidates: usize,
-}
-
-/// Candidates that a request names.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Named {
-    /// Known ones, as catalogue slots, in the order of the request; each once.
-    pub slots: Vec<u32>,
-    /// How many were not in the catalogue.
-    pub unknown: usize,
-}
-
-/// A request, checked field by field.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Recommend {
-    /// Whom for.
-    pub user_id: CompactString,
-    /// Where in the shop.
-    pub scene: CompactString,
-    /// The device, for stickiness where the user is unknown.
+/// The fields of a request as they were read; absent ones get their defaults.
+#[derive(Debug, Default)]
+pub(crate) struct RequestFields {
+    /// The user; required.
+    pub user_id: Option<CompactString>,
+    /// The scene.
+    pub scene: Option<CompactString>,
+    /// The device.
     pub device_id: Option<CompactString>,
-    /// Hour of the day from the context, 0 to 23.
-    pub hour: Option<u8>,
-    /// Day of the week from the context, 1 Monday to 7 Sunday.
-    pub weekday: Option<u8>,
-    /// Candidates, where the request names them.
-    pub candidates: Option<Named>,
-    /// How many items to answer with.
-    pub top_k: usize,
+    /// Context values by name, in the order of the request.
+    pub context: Vec<(CompactString, CompactString)>,
+    /// The candidates, looked up as they were read.
+    pub candidates: Option<CandidateSlots>,
+    /// The number of items wanted.
+    pub top_k: Option<u64>,
     /// The time the caller gives, in milliseconds.
-    pub timeout_ms: Option<u64>,
+    pub timeout_ms: Option<i64>,
     /// Whether items the user has rated may be recommended.
     pub include_seen: bool,
     /// Whether titles are wanted.
     pub with_title: bool,
 }
 
-impl Recommend {
-    /// Parses a body. Every mistake is the caller's and says where it stands.
-    pub(crate) fn parse(
-        body: &[u8],
-        catalogue: &Catalogue,
-        limits: ParseLimits,
-    ) -> Result<Self, Failure> {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let parsed = RequestSeed { catalogue, limits }.deserialize(&mut json);
-        parsed
-            .and_then(|request| json.end().map(|()| request))
-            .map_err(|e| Failure::invalid(format!("the body is not a recommend request: {e}")))
+/// A checked request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RecommendRequest {
+    pub(super) user_id: CompactString,
+    scene: CompactString,
+    device_id: Option<CompactString>,
+    context: Vec<(CompactString, CompactString)>,
+    pub(super) hour: Option<u8>,
+    pub(super) weekday: Option<u8>,
+    pub(super) candidates: Option<CandidateSlots>,
+    pub(super) top_k: usize,
+    timeout: Option<Duration>,
+    pub(super) include_seen: bool,
+    with_title: bool,
+}
+
+/// What is wrong with the fields of a request.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum RequestError {
+    /// No user.
+    #[error("`user_id` is missing")]
+    UserMissing,
+    /// An id of a wrong length.
+    #[error("`{field}` has {bytes} bytes; it must have 1 to {MAX_ID_BYTES}")]
+    IdLength { field: &'static str, bytes: usize },
+    /// A list of a wrong length.
+    #[error("`top_k` is {0}; it must be 1 to {MAX_TOP_K}")]
+    TopK(u64),
+    /// No time at all.
+    #[error("`timeout_ms` is {0}; it must be positive")]
+    Timeout(i64),
+    /// A context value out of its range.
+    #[error("context value `{name}` is \"{text}\"; it must be \"{from}\" to \"{to}\"")]
+    ContextValue {
+        name: &'static str,
+        text: String,
+        from: u8,
+        to: u8,
+    },
+    /// More context than is read.
+    #[error("`context` has more than {MAX_CONTEXT_ENTRIES} values; send fewer")]
+    ContextSize,
+    /// More candidates than one request may name.
+    #[error("more than {0} candidates; send fewer, or raise limits.candidates")]
+    CandidateCount(usize),
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::invalid(error.to_string())
     }
 }
 
-struct RequestSeed<'c> {
-    catalogue: &'c Catalogue,
-    limits: ParseLimits,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Field {
-    UserId,
-    Scene,
-    DeviceId,
-    Context,
-    Candidates,
-    TopK,
-    TimeoutMs,
-    IncludeSeen,
-    Include,
-    #[serde(other)]
-    Unknown,
-}
-
-impl<'de> DeserializeSeed<'de> for RequestSeed<'_> {
-    type Value = Recommend;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Recommend, D::Error> {
-        d.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RequestSeed<'_> {
-    type Value = Recommend;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Recommend, M::Error> {
-        let mut user_id = None;
-        let mut request = Recommend {
-            user_id: CompactString::default(),
-            scene: CompactString::const_new(DEFAULT_SCENE),
-            device_id: None,
-            hour: None,
-            weekday: None,
-            candidates: None,
-            top_k: DEFAULT_TOP_K,
-            timeout_ms: None,
-            include_seen: false,
-            with_title: false,
+impl RecommendRequest {
+    /// Checks every limit and fills in the defaults.
+    pub(crate) fn new(fields: RequestFields) -> Result<Self, RequestError> {
+        let user_id = fields.user_id.ok_or(RequestError::UserMissing)?;
+        check_id("user_id", &user_id)?;
+        let scene = match fields.scene {
+            Some(scene) => check_id("scene", &scene).map(|()| scene)?,
+            None => CompactString::const_new(DEFAULT_SCENE),
         };
-        while let Some(field) = map.next_key::<Field>()? {
-            match field {
-                Field::UserId => user_id = Some(id(&mut map, "user_id")?),
-                Field::Scene => request.scene = id(&mut map, "scene")?,
-                Field::DeviceId => request.device_id = Some(id(&mut map, "device_id")?),
-                Field::Context => {
-                    let context: Context = typed(&mut map, "context")?;
-                    (request.hour, request.weekday) = (context.hour, context.weekday);
-                }
-                Field::Candidates => {
-                    let seed = CandidatesSeed {
-                        catalogue: self.catalogue,
-                        most: self.limits.candidates,
-                    };
-                    let named = map.next_value_seed(seed);
-                    request.candidates = Some(named.map_err(|e| prefixed("candidates", &e))?);
-                }
-                Field::TopK => request.top_k = top_k(&mut map)?,
-                Field::TimeoutMs => request.timeout_ms = Some(timeout_ms(&mut map)?),
-                Field::IncludeSeen => request.include_seen = typed(&mut map, "include_seen")?,
-                Field::Include => {
-                    request.with_title =
-                        typed::<Vec<Extra>, M>(&mut map, "include")?.contains(&Extra::Title);
-                }
-                Field::Unknown => {
-                    map.next_value::<Skipped>()?;
-                }
-            }
+        if let Some(device) = &fields.device_id {
+            check_id("device_id", device)?;
         }
-        request.user_id = user_id.ok_or_else(|| de::Error::custom("`user_id` is missing"))?;
-        Ok(request)
-    }
-}
-
-/// What an answer can carry beyond ids and scores.
-#[derive(serde::Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Extra {
-    Title,
-}
-
-fn prefixed<E: de::Error>(field: &str, error: &E) -> E {
-    E::custom(format!("`{field}`: {error}"))
-}
-
-fn typed<'de, T: serde::Deserialize<'de>, M: MapAccess<'de>>(
-    map: &mut M,
-    field: &str,
-) -> Result<T, M::Error> {
-    map.next_value().map_err(|e| prefixed(field, &e))
-}
-
-fn id<'de, M: MapAccess<'de>>(map: &mut M, field: &str) -> Result<CompactString, M::Error> {
-    let text: CompactString = typed(map, field)?;
-    if (1..=MAX_ID_BYTES).contains(&text.len()) {
-        return Ok(text);
-    }
-    let message = format!(
-        "`{field}` has {} bytes; it must have 1 to {MAX_ID_BYTES}",
-        text.len()
-    );
-    Err(de::Error::custom(message))
-}
-
-fn top_k<'de, M: MapAccess<'de>>(map: &mut M) -> Result<usize, M::Error> {
-    let wanted: u64 = typed(map, "top_k")?;
-    match usize::try_from(wanted) {
-        Ok(k) if (1..=MAX_TOP_K).contains(&wanted) => Ok(k),
-        _ => Err(de::Error::custom(format!(
-            "`top_k` is {wanted}; it must be 1 to {MAX_TOP_K}"
-        ))),
-    }
-}
-
-fn timeout_ms<'de, M: MapAccess<'de>>(map: &mut M) -> Result<u64, M::Error> {
-    let given: i64 = typed(map, "timeout_ms")?;
-    let positive = u64::try_from(given).ok().filter(|ms| *ms > 0);
-    positive
-        .ok_or_else(|| de::Error::custom(format!("`timeout_ms` is {given}; it must be positive")))
-}
-
-#[derive(Default)]
-struct Context {
-    hour: Option<u8>,
-    weekday: Option<u8>,
-}
-
-impl<'de> de::Deserialize<'de> for Context {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_map(ContextVisitor)
-    }
-}
-
-struct ContextVisitor;
-
-impl<'de> Visitor<'de> for ContextVisitor {
-    type Value = Context;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Context, M::Error> {
-        let mut context = Context::default();
-        while let Some(key) = map.next_key::<String>()? {
-            let number = |text: String, from: u8, to: u8| {
-                let n = text.parse().ok().filter(|n| (from..=to).contains(n));
-                n.ok_or_else(|| {
-                    de::Error::custom(format!(
-                        "`{key}` is \"{text}\"; it must be \"{from}\" to \"{to}\""
-                    ))
-                })
-            };
-            match key.as_str() {
-                "hour" => context.hour = Some(number(typed(&mut map, "hour")?, 0, 23)?),
-                "weekday" => context.weekday = Some(number(typed(&mut map, "weekday")?, 1, 7)?),
-                _ => {
-                    map.next_value::<Skipped>()?;
-                }
-            }
+        if fields.context.len() > MAX_CONTEXT_ENTRIES {
+            return Err(RequestError::ContextSize);
         }
-        Ok(context)
-    }
-}
-
-struct CandidatesSeed<'c> {
-    catalogue: &'c Catalogue,
-    most: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for CandidatesSeed<'_> {
-    type Value = Named;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Named, D::Error> {
-        d.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CandidatesSeed<'_> {
-    type Value = Named;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of item ids as strings")
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Named, S::Error> {
-        let mut named = Named {
-            slots: Vec::with_capacity(USUAL_CANDIDATES.min(self.most)),
-            unknown: 0,
+        let top_k = match fields.top_k {
+            Some(wanted) => usize::try_from(wanted)
+                .ok()
+                .filter(|_| (1..=MAX_TOP_K).contains(&wanted))
+                .ok_or(RequestError::TopK(wanted))?,
+            None => DEFAULT_TOP_K,
         };
-        let mut taken = SlotSet::new(self.catalogue.len());
-        while let Some(found) = seq.next_element_seed(SlotSeed(self.catalogue))? {
-            match found {
-                // A list that shows an item twice helps nobody.
-                Some(slot) if taken.insert(slot) => named.slots.push(slot),
-                Some(_) => {}
-                None => named.unknown += 1,
-            }
-            if named.slots.len() + named.unknown > self.most {
-                return Err(de::Error::custom(format!(
-                    "more than {} candidates",
-                    self.most
-                )));
-            }
-        }
-        Ok(named)
+        let timeout = fields.timeout_ms.map(|ms| match u64::try_from(ms) {
+            Ok(positive) if positive > 0 => Ok(Duration::from_millis(positive)),
+            _ => Err(RequestError::Timeout(ms)),
+        });
+        Ok(Self {
+            hour: number(&fields.context, "hour", 0, 23)?,
+            weekday: number(&fields.context, "weekday", 1, 7)?,
+            user_id,
+            scene,
+            device_id: fields.device_id,
+            context: fields.context,
+            candidates: fields.candidates,
+            top_k,
+            timeout: timeout.transpose()?,
+            include_seen: fields.include_seen,
+            with_title: fields.with_title,
+        })
+    }
+
+    /// The user to recommend to.
+    #[must_use]
+    pub(crate) fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// The scene it asks for.
+    #[must_use]
+    pub(crate) fn scene(&self) -> &str {
+        &self.scene
+    }
+
+    /// The device, by which a request is assigned to a version where the user is unknown.
+    #[must_use]
+    #[allow(
+        dead_code,
+        reason = "the splitting of traffic between versions reads it"
+    )]
+    pub(crate) fn device_id(&self) -> Option<&str> {
+        self.device_id.as_deref()
+    }
+
+    /// A context value.
+    #[must_use]
+    #[allow(
+        dead_code,
+        reason = "features and routing rules read other context values"
+    )]
+    pub(crate) fn context(&self, name: &str) -> Option<&str> {
+        value_of(&self.context, name)
+    }
+
+    /// The candidates that the request names; none where the scene chooses.
+    #[must_use]
+    pub(crate) fn candidates(&self) -> Option<&CandidateSlots> {
+        self.candidates.as_ref()
+    }
+
+    /// The time the caller gives.
+    #[must_use]
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Whether titles are wanted.
+    #[must_use]
+    pub(crate) fn with_title(&self) -> bool {
+        self.with_title
     }
 }
 
-/// An item id, looked up as it is read, without a copy of its text.
-struct SlotSeed<'c>(&'c Catalogue);
-
-impl<'de> DeserializeSeed<'de> for SlotSeed<'_> {
-    type Value = Option<u32>;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Option<u32>, D::Error> {
-        d.deserialize_str(self)
+fn check_id(field: &'static str, id: &str) -> Result<(), RequestError> {
+    match id.len() {
+        1..=MAX_ID_BYTES => Ok(()),
+        bytes => Err(RequestError::IdLength { field, bytes }),
     }
 }
 
-impl Visitor<'_> for SlotSeed<'_> {
-    type Value = Option<u32>;
+/// The last value of that name, as with a repeated JSON key.
+fn value_of<'c>(context: &'c [(CompactString, CompactString)], name: &str) -> Option<&'c str> {
+    let mut entries = context.iter().rev();
+    let (_, value) = entries.find(|(key, _)| key == name)?;
+    Some(value)
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an item id as a string")
-    }
-
-    fn visit_str<E: de::Error>(self, id: &str) -> Result<Option<u32>, E> {
-        Ok(self.0.find(id))
+fn number(
+    context: &[(CompactString, CompactString)],
+    name: &'static str,
+    from: u8,
+    to: u8,
+) -> Result<Option<u8>, RequestError> {
+    let Some(text) = value_of(context, name) else {
+        return Ok(None);
+    };
+    match text.parse().ok().filter(|n| (from..=to).contains(n)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(RequestError::ContextValue {
+            name,
+            text: text.chars().take(SHOWN_CHARS).collect(),
+            from,
+            to,
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::features::tests::item;
 
-    fn parse(body: &str) -> Result<Recommend, String> {
-        let items = (1..=5).map(|i| item(&i.to_string(), i, 1)).collect();
-        let catalogue = Catalogue::new(items).unwrap();
-        Recommend::parse(body.as_bytes(), &catalogue, ParseLimits { candidates: 10 })
-            .map_err(|f| f.message)
-    }
-
-    #[test]
-    fn defaults_are_the_documented_ones() {
-        let request = parse(r#"{"user_id":"7"}"#).unwrap();
-        assert_eq!((request.scene.as_str(), request.top_k), ("home_feed", 20));
-        assert!(!request.include_seen && !request.with_title && request.candidates.is_none());
-    }
-
-    #[test]
-    fn candidates_keep_their_order_once_each_and_unknown_ones_are_counted() {
-        let request =
-            parse(r#"{"user_id":"7","candidates":["3","x","1","3"],"include":["title"]}"#).unwrap();
-        assert_eq!(
-            request.candidates,
-            Some(Named {
-                slots: vec![2, 0],
-                unknown: 1
-            })
-        );
-        assert!(request.with_title);
-    }
-
-    #[test]
-    fn unknown_fields_and_context_keys_are_ignored() {
-        let body = r#"{"x":{"a":[1]},"user_id":"7","context":{"hour":"22","weekday":"7","abtest":"b","n":1}}"#;
-        let request = parse(body).unwrap();
-        assert_eq!((request.hour, request.weekday), (Some(22), Some(7)));
-    }
-
-    #[test]
-    fn each_mistake_is_named() {
-        for (body, part) in [
-            ("", "EOF"),
-            ("[]", "a JSON object"),
-            ("{\"user_id\":\"7\"} x", "trailing"),
-            (r#"{"scene":"home_feed"}"#, "`user_id` is missing"),
-            (r#"{"user_id":7}"#, "`user_id`: invalid type: integer"),
-            (r#"{"user_id":""}"#, "0 bytes"),
-            (r#"{"user_id":"7","top_k":0}"#, "`top_k` is 0"),
-            (r#"{"user_id":"7","top_k":1000000000}"#, "1 to 1000"),
-            (r#"{"user_id":"7","top_k":"5"}"#, "`top_k`: invalid type"),
-            (r#"{"user_id":"7","timeout_ms":0}"#, "positive"),
-            (r#"{"user_id":"7","timeout_ms":-5}"#, "positive"),
-            (
-                r#"{"user_id":"7","candidates":"1"}"#,
-                "an array of item ids",
-            ),
-            (
-                r#"{"user_id":"7","candidates":[1]}"#,
-                "an item id as a string",
-            ),
-            (r#"{"user_id":"7","context":{"hour":22}}"#, "`hour`"),
-            (
-                r#"{"user_id":"7","context":{"hour":"24"}}"#,
-                "\"0\" to \"23\"",
-            ),
-            (r#"{"user_id":"7","include":["titel"]}"#, "`titel`"),
-            (r#"{"user_id":"7","include_seen":"yes"}"#, "`include_seen`"),
-            (
-                r#"{"user_id":"7","candidates":["1","2","3","4","5","a","b","c","d","e","f"]}"#,
-                "more than 10",
-            ),
-        ] {
-            let message = parse(body).unwrap_err();
-            assert!(message.contains(part), "{body}: {message}");
+    fn fields() -> RequestFields {
+        RequestFields {
+            user_id: Some("7".into()),
+            ..RequestFields::default()
         }
-        let deep = format!(
-            r#"{{"user_id":"7","x":{}{}}}"#,
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        );
-        assert!(
-            parse(&deep).is_err(),
-            "nesting is bounded where it is ignored, too"
-        );
     }
 
-    proptest! {
-        #[test]
-        fn no_body_makes_the_parser_panic(body in ".{0,200}") {
-            let _ = parse(&body);
-        }
+    #[test]
+    fn absent_fields_have_the_documented_defaults() {
+        let request = RecommendRequest::new(fields()).unwrap();
+        assert_eq!((request.scene(), request.top_k), ("home_feed", 20));
+        assert!(!request.include_seen && !request.with_title());
+        assert_eq!((request.candidates(), request.timeout()), (None, None));
+    }
+
+    #[test]
+    fn context_values_are_found_by_name_and_the_last_of_a_name_counts() {
+        let pair = |name: &str, value: &str| (name.into(), value.into());
+        let context = vec![pair("hour", "3"), pair("abtest", "b"), pair("hour", "22")];
+        let request = RecommendRequest::new(RequestFields {
+            context,
+            ..fields()
+        })
+        .unwrap();
+        assert_eq!((request.hour, request.weekday), (Some(22), None));
+        assert_eq!(request.context("abtest"), Some("b"));
+    }
+
+    #[test]
+    fn each_limit_is_checked() {
+        let wrong = |change: fn(&mut RequestFields)| {
+            let mut fields = fields();
+            change(&mut fields);
+            RecommendRequest::new(fields).unwrap_err()
+        };
+        assert_eq!(wrong(|f| f.user_id = None), RequestError::UserMissing);
+        let long = |f: &mut RequestFields| f.device_id = Some("x".repeat(257).into());
+        assert!(matches!(
+            wrong(long),
+            RequestError::IdLength { bytes: 257, .. }
+        ));
+        assert_eq!(wrong(|f| f.top_k = Some(0)), RequestError::TopK(0));
+        assert_eq!(wrong(|f| f.top_k = Some(1001)), RequestError::TopK(1001));
+        assert_eq!(wrong(|f| f.timeout_ms = Some(0)), RequestError::Timeout(0));
+        let many = |f: &mut RequestFields| f.context = vec![Default::default(); 65];
+        assert_eq!(wrong(many), RequestError::ContextSize);
+        let weekday = |f: &mut RequestFields| f.context = vec![("weekday".into(), "0".into())];
+        assert!(wrong(weekday).to_string().contains("\"1\" to \"7\""));
     }
 }

@@ -67,6 +67,14 @@ impl Repository {
         self
     }
 
+    /// The same with these keys of the manifest itself, before its tables.
+    pub(crate) fn drill_with(self, name: &str, manifest: &str, keys: &str) -> Self {
+        let repository = self.drill(name, keys);
+        let manifest = format!("{manifest}{DRILL}{keys}\n");
+        repository.write(&format!("{name}/model.toml"), manifest);
+        repository
+    }
+
     /// With an ONNX model that likes all items the same.
     pub(crate) fn all_equal(self, name: &str) -> Self {
         self.write(&format!("{name}/model.toml"), ALL_EQUAL);

@@ -1,0 +1,22 @@
+//! What is spoken over HTTP/1.1 and HTTP/2: JSON (`rest`) and the Open Inference Protocol (`oip`),
+//! and what both share: bodies, headers, statuses, errors, the API description.
+
+mod body;
+mod fallback;
+mod headers;
+pub(crate) mod oip;
+mod openapi;
+pub(crate) mod respond;
+pub(crate) mod rest;
+mod status;
+mod unread;
+
+use actix_web::web::ServiceConfig;
+
+/// The paths of the data port.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    // Fixed paths first: a path with a model's name in it costs a pattern to match.
+    rest::configure(config);
+    openapi::configure(config);
+    oip::configure(config);
+}

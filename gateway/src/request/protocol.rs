@@ -1,0 +1,24 @@
+//! The protocols that requests come by.
+
+/// Which protocol a request came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// JSON over HTTP.
+    Rest,
+    /// Open Inference Protocol over HTTP.
+    Oip,
+}
+
+impl Protocol {
+    /// Every protocol.
+    pub(crate) const ALL: [Self; 2] = [Self::Rest, Self::Oip];
+
+    /// Its label in metrics, logs and traces.
+    #[must_use]
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Oip => "oip",
+        }
+    }
+}
