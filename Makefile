@@ -21,11 +21,14 @@ BENCH_VENV := .cache/venv-bench
 # The criterion benches; the others measure whole processes.
 CRITERION := -p breaker -p gateway -p inference-actor --bench gate --bench parsing --bench arena --bench mailbox
 
+# Servers that tests start for real, by their Debian packages.
+TEST_PACKAGES := prometheus redis-server
+
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.
 .NOTPARALLEL:
 .PHONY: help serve build test test-benches test-clients test-openapi bench bench-hot-path \
-	bench-models bench-protection fetch lint tools fetch-first
+	bench-models bench-protection fetch lint tools fetch-first test-packages
 SCHEMATHESIS := 4.32.5
 OPENAPI_VENV := .cache/venv-openapi
 
@@ -41,7 +44,7 @@ build: fetch-first ## the release binaries and the fetched files they need
 	@$(XTASK) features
 	$(call import,release)
 
-test: fetch ## every test; fetches what is missing first
+test: fetch test-packages ## every test; fetches what is missing first
 	@$(XTASK) features
 	@$(XTASK) tidy
 	@# Builds all that the tests start. That the gateway has tests of its own in gateway/tests makes
@@ -52,6 +55,23 @@ test: fetch ## every test; fetches what is missing first
 	@$(MAKE) --no-print-directory test-benches
 	@$(MAKE) --no-print-directory test-openapi
 	@$(MAKE) --no-print-directory test-clients
+
+# Root installs what is missing. Anyone else is told what the tests leave out and how to get it.
+# RUNLEVEL=1 keeps the packages from starting their servers: tests start their own on free ports.
+test-packages:
+	@missing=""; for package in $(TEST_PACKAGES); do \
+		dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+			echo "installing the servers that tests start:$$missing" && \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+				apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else \
+			echo "left out: the tests that need$$missing; install them with" \
+				"\`sudo apt-get install$$missing\`"; \
+		fi; \
+	}
 
 # Without --bench, criterion runs each once and measures nothing.
 test-benches: ## every criterion bench, once

@@ -2,6 +2,9 @@
 
 mod harness;
 
+use std::collections::BTreeSet;
+
+use common::metric_names::{self, Metric};
 use harness::{
     client::{empty, get, post, send},
     eventually,
@@ -27,13 +30,15 @@ const PATHS: [&str; 4] = [
 /// Its labels name what has changed; before a change there is nothing to name.
 const AFTER_AN_EVENT: &str = "fusebox_breaker_transitions_total";
 
-/// The names of all metrics, as the source lists them.
+/// The metrics of our own; those of the process have Prometheus' customary names.
+fn metrics_listed() -> impl Iterator<Item = &'static Metric> {
+    metric_names::ALL
+        .iter()
+        .filter(|m| m.name.starts_with("fusebox_"))
+}
+
 fn metric_names() -> Vec<&'static str> {
-    let source = include_str!("../../common/src/metric_names.rs");
-    let quoted = source.split('"').skip(1).step_by(2);
-    let names: Vec<_> = quoted.filter(|text| text.starts_with("fusebox_")).collect();
-    assert!(names.len() >= 14, "{names:?}");
-    names
+    metrics_listed().map(|metric| metric.name).collect()
 }
 
 #[tokio::test]
@@ -52,11 +57,12 @@ async fn every_metric_is_exported_with_its_help_and_type() {
     // Those of breakers come once the breaker has heard of the request.
     let metrics = eventually("every metric", async || {
         let metrics = gateway.metrics().await;
-        let there = |name: &&str| metrics.contains(&format!("# TYPE {name} "));
-        let missing: Vec<_> = metric_names()
-            .into_iter()
-            .filter(|name| !there(name))
-            .collect();
+        let there = |metric: &&Metric| {
+            let (name, kind) = (metric.name, metric.kind.label());
+            metrics.contains(&format!("# TYPE {name} {kind}\n"))
+        };
+        let missing = metrics_listed().filter(|metric| !there(metric));
+        let missing: Vec<_> = missing.map(|metric| metric.name).collect();
         (missing == [AFTER_AN_EVENT]).then_some(metrics)
     })
     .await;
@@ -69,11 +75,24 @@ async fn every_metric_is_exported_with_its_help_and_type() {
             "{name}: {metrics}"
         );
         let mut samples = metrics.lines().filter(|line| !line.starts_with('#'));
-        assert!(
-            samples.any(|line| line.starts_with(name)),
-            "{name} has no sample"
-        );
+        let sample = samples.find(|line| line.starts_with(name));
+        assert!(sample.is_some(), "{name} has no sample");
+        assert_labels(name, sample.unwrap_or_default());
     }
+}
+
+/// The labels of a sample line are those that the table lists, and `le` of a bucket.
+fn assert_labels(name: &str, sample: &str) {
+    let listed = metrics_listed().find(|metric| metric.name == name).unwrap();
+    let labels = sample.split_once('{').map_or("", |(_, rest)| rest);
+    let labels = labels
+        .split("\",")
+        .filter_map(|pair| pair.split_once("=\""));
+    let labels: BTreeSet<_> = labels
+        .map(|(label, _)| label)
+        .filter(|l| *l != "le")
+        .collect();
+    assert_eq!(labels, listed.labels.iter().copied().collect(), "{sample}");
 }
 
 #[tokio::test]
