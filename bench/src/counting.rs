@@ -46,7 +46,5 @@ pub fn answer_counts(counts: impl Fn() -> (usize, usize) + Send + 'static) -> Re
 pub(crate) fn ask(server: &mut Server) -> Result<Counts> {
     writeln!(server.input()?)?;
     server.input()?.flush()?;
-    let mut line = String::new();
-    server.output.read_line(&mut line)?;
-    serde_json::from_str(&line).context("the counts of bench-counted")
+    serde_json::from_str(&server.next_line()?).context("the counts of bench-counted")
 }

@@ -1,19 +1,16 @@
 //! A server as a process of its own, and where its files are.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{ChildStdin, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
+use testkit::process::Process;
 
 /// A running server that said where it listens; killed when dropped.
 pub struct Server {
-    child: Child,
-    /// What it prints behind its first line.
-    pub output: BufReader<std::process::ChildStdout>,
+    process: Process,
     /// Address of the data port.
     pub http: String,
     admin: String,
@@ -24,38 +21,14 @@ pub struct Server {
 impl Server {
     /// Starts a program that prints `listening http=ADDRESS … admin=ADDRESS` when it is ready.
     pub fn start(program: &str, arguments: &[&str]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let log = folder.path().join("log");
-        let mut child = Command::new(beside(program)?)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
-            .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
-        let stdout = child.stdout.take().context("a server without output")?;
-        let mut output = BufReader::new(stdout);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        let field = |name: &str| {
-            let mut words = line.split_whitespace();
-            words
-                .find_map(|word| word.strip_prefix(name))
-                .map(str::to_owned)
-        };
-        let (Some(http), Some(admin)) = (field("http="), field("admin=")) else {
-            // Already gone is fine.
-            let _ = child.kill();
-            let _ = child.wait();
-            let log = std::fs::read_to_string(log).unwrap_or_default();
-            bail!("{program} did not start: {log}");
-        };
+        let mut command = Command::new(beside(program)?);
+        command.args(arguments).stdin(Stdio::piped());
+        let (process, listening) = Process::start(&mut command)?;
         Ok(Self {
-            child,
-            output,
-            http,
-            admin,
-            folder,
+            process,
+            http: listening.http.to_string(),
+            admin: listening.admin.to_string(),
+            folder: tempfile::tempdir()?,
         })
     }
 
@@ -105,16 +78,14 @@ impl Server {
     }
 
     /// Where its standard input goes.
-    pub fn input(&mut self) -> Result<&mut std::process::ChildStdin> {
-        self.child.stdin.as_mut().context("a server without input")
+    pub fn input(&mut self) -> Result<&mut ChildStdin> {
+        self.process.input().context("a server without input")
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Already gone is fine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// The next line that it prints.
+    pub fn next_line(&mut self) -> Result<String> {
+        let line = self.process.next_line();
+        line.context("the server printed no further line")
     }
 }
 

@@ -8,9 +8,10 @@ use harness::{
     lists::list,
     process::{Gateway, RECOMMEND, Setup, UNHURRIED},
     raw::Raw,
+    within,
 };
 use serde_json::json;
-use tokio::net::TcpStream;
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 const BODY: &[u8] = br#"{"user_id":"196","top_k":5}"#;
 
@@ -99,6 +100,20 @@ async fn an_idle_connection_holds_the_end_up_no_longer_than_the_grace() {
     let health = client::empty("GET", "/v2/health/live");
     assert_eq!(kept.send(health).await.status, 200);
     gateway.terminate();
-    assert_eq!(gateway.end().status, Some(0));
-    drop((idle, kept));
+    // Both connections stay open on this side until the gateway has ended by itself.
+    let ended = gateway.end();
+    assert_eq!(ended.status, Some(0), "{ended:#?}");
+    let logged = |text: &str| ended.stderr.iter().any(|line| line.contains(text));
+    // One of them has never asked anything: the grace is what ended the wait for it.
+    assert!(logged("the grace time is over"), "{ended:#?}");
+    closed_by_peer(idle).await;
+    drop(kept);
+}
+
+/// The other side closed the connection without having written anything.
+async fn closed_by_peer(mut connection: TcpStream) {
+    let mut byte = [0];
+    let read = within(connection.read(&mut byte)).await;
+    // A reset closes as well.
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use loadtest_stub::Behaviour;
-use support::{folder, json, loadtest, run, status, stub};
+use support::{folder, json, loadtest, run, run_seeded, status, stub};
 
 #[test]
 fn every_request_of_an_even_schedule_is_sent_and_answered() {
@@ -40,18 +40,28 @@ fn every_request_of_an_even_schedule_is_sent_and_answered() {
     assert!(report["machine"]["cores"].as_u64() > Some(0));
 }
 
+/// How many requests were due in each second.
+fn due_per_second(report: &serde_json::Value) -> Vec<u64> {
+    let timeline = report["timeline"].as_array().expect("timeline");
+    let due = timeline.iter().map(|row| row["scheduled"].as_u64());
+    due.map(|count| count.expect("count")).collect()
+}
+
 #[test]
-fn the_same_seed_sends_the_same_schedule() {
+fn the_same_seed_sends_the_same_schedule_and_another_seed_another() {
     let stub = stub(Behaviour::default());
     for arrivals in ["poisson", "gamma", "mmpp"] {
-        let args = ["--rate", "150", "--duration", "1s", "--arrivals", arrivals];
+        let args = ["--rate", "150", "--duration", "4s", "--arrivals", arrivals];
         let (_, first) = run("seed-a", &stub, &args);
         let (_, second) = run("seed-b", &stub, &args);
-        assert_eq!(
-            first["counts"]["scheduled"], second["counts"]["scheduled"],
-            "{arrivals}"
+        let schedule = due_per_second(&first);
+        assert_eq!(schedule, due_per_second(&second), "{arrivals}");
+        assert!(
+            schedule.iter().sum::<u64>() > 80,
+            "{arrivals}: {schedule:?}"
         );
-        assert!(first["counts"]["scheduled"].as_u64() > Some(20));
+        let (_, other) = run_seeded("seed-c", "2", &stub, &args);
+        assert_ne!(schedule, due_per_second(&other), "{arrivals}");
     }
 }
 

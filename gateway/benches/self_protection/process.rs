@@ -1,20 +1,20 @@
 //! A release gateway with the drill engine, in a folder of its own.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use testkit::process::{Listening, Process};
 
 /// A running gateway; killed when dropped.
 pub(crate) struct Gateway {
-    child: Child,
-    http: String,
-    admin: String,
+    process: Process,
+    listening: Listening,
     folder: tempfile::TempDir,
 }
 
@@ -44,42 +44,23 @@ impl Gateway {
                  [scenes.home_feed]\nmodel = \"drilled\"\npool = 100\n[scenes.catalogue]\nmodel = \"drilled\"\n{configuration}\n"
             ),
         )?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        command
             .arg("--config")
             .arg(&config)
             .arg("--model-repository")
-            .arg(folder.path().join("models"))
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(folder.path().join("log"))?)
-            .spawn()?;
-        let mut line = String::new();
-        let stdout = child
-            .stdout
-            .take()
-            .context("the gateway has no standard output")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let field = |name: &str| {
-            line.split_whitespace()
-                .find_map(|w| w.strip_prefix(name))
-                .map(str::to_owned)
-        };
-        match (field("http="), field("admin=")) {
-            (Some(http), Some(admin)) => Ok(Self {
-                child,
-                http,
-                admin,
-                folder,
-            }),
-            _ => bail!(
-                "the gateway did not start: {}",
-                std::fs::read_to_string(folder.path().join("log"))?
-            ),
-        }
+            .arg(folder.path().join("models"));
+        let (process, listening) = Process::start(&mut command)?;
+        Ok(Self {
+            process,
+            listening,
+            folder,
+        })
     }
 
     /// The recommend path.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/v2/recommend/item", self.http)
+        format!("http://{}/v2/recommend/item", self.listening.http)
     }
 
     /// Where files of this run may go.
@@ -89,7 +70,7 @@ impl Gateway {
 
     /// Resident memory now, in MiB.
     pub(crate) fn resident_mib(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let line = status
             .lines()
             .find_map(|l| l.strip_prefix("VmRSS:"))
@@ -104,7 +85,7 @@ impl Gateway {
 
     /// The sum of a metric's samples whose line contains all of `parts`.
     pub(crate) fn metric(&self, parts: &[&str]) -> Result<f64> {
-        let mut stream = TcpStream::connect(&self.admin)?;
+        let mut stream = TcpStream::connect(self.listening.admin)?;
         write!(
             stream,
             "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -116,14 +97,6 @@ impl Gateway {
             .filter(|l| !l.starts_with('#') && parts.iter().all(|p| l.contains(p)));
         let values = lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok());
         Ok(values.fold(0.0, |sum, value| sum + value))
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // Already gone is fine.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -46,10 +46,15 @@ pub(crate) fn json(path: &Path) -> Value {
 
 /// Runs `loadtest run` quietly and patiently; returns its status and report.
 pub(crate) fn run(name: &str, stub: &Stub, args: &[&str]) -> (i32, Value) {
+    run_seeded(name, "1", stub, args)
+}
+
+/// The same with the schedule of this seed.
+pub(crate) fn run_seeded(name: &str, seed: &str, stub: &Stub, args: &[&str]) -> (i32, Value) {
     let path = folder(name).join("report.json");
     let (url, file) = (stub.url(), path.display().to_string());
     let mut all = vec![
-        "run", "--quiet", "--url", &url, "--json", &file, "--seed", "1",
+        "run", "--quiet", "--url", &url, "--json", &file, "--seed", seed,
     ];
     all.extend(PATIENT);
     all.extend(args);

@@ -26,12 +26,15 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("loadtest-stub", &["common"]),
     // The whole from outside: the gateway in a process of its own and, to count its allocations,
     // inside one of the bench's.
-    ("bench", &["common", "gateway", "loadtest"]),
+    ("bench", &["common", "gateway", "loadtest", "testkit"]),
+    // Knows of the gateway what a user can see.
+    ("testkit", &[]),
     ("xtask", &[]),
 ];
 
 /// Those it may name on top as a dev-dependency, for its tests and benches.
-const MAY_TEST_WITH: &[(&str, &[&str])] = &[("loadtest", &["loadtest-stub"])];
+const MAY_TEST_WITH: &[(&str, &[&str])] =
+    &[("gateway", &["testkit"]), ("loadtest", &["loadtest-stub"])];
 
 enum Reach {
     /// The crate's own manifest must not name it.

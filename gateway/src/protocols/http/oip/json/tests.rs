@@ -129,8 +129,11 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in any::<String>()) {
-        let _ = Cursor::new(&text).skip();
+    fn no_changed_document_makes_it_panic(value in any_json(), at in any::<usize>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut bytes = value.to_string().into_bytes();
+        let at = at % bytes.len();
+        if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        let _ = Cursor::new(&String::from_utf8_lossy(&bytes)).skip();
     }
 }
 

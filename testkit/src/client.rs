@@ -13,11 +13,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::within;
+use crate::within;
 
 /// A whole answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -33,46 +33,46 @@ impl Answer {
         }
     }
 
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|e| panic!("not JSON: {e}: {:?}", self.body))
     }
 
     /// A header's text; empty where there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.map_or("", |value| value.to_str().unwrap())
     }
 
     /// The error code of a refusal.
-    pub(crate) fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-pub(crate) type Call = Request<Full<Bytes>>;
+pub type Call = Request<Full<Bytes>>;
 
 /// A POST with a JSON body; the caller may change it before it is sent.
-pub(crate) fn json_post(path: &str, body: impl Into<Bytes>) -> Call {
+pub fn json_post(path: &str, body: impl Into<Bytes>) -> Call {
     Request::post(path)
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(body.into()))
         .unwrap()
 }
 
-pub(crate) fn empty(method: &str, path: &str) -> Call {
+pub fn empty(method: &str, path: &str) -> Call {
     let call = Request::builder().method(method).uri(path);
     call.body(Full::default()).unwrap()
 }
 
 /// A connection that is kept, for one call after the other.
-pub(crate) struct Connection {
+pub struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     host: String,
 }
 
 impl Connection {
-    pub(crate) async fn open(to: SocketAddr) -> Self {
+    pub async fn open(to: SocketAddr) -> Self {
         let stream = within(TcpStream::connect(to)).await.unwrap();
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         // A connection that fails shows at its sender.
@@ -83,7 +83,7 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn send(&mut self, mut call: Call) -> Answer {
+    pub async fn send(&mut self, mut call: Call) -> Answer {
         call.headers_mut().insert(HOST, self.host.parse().unwrap());
         within(async {
             self.sender.ready().await.unwrap();
@@ -92,26 +92,26 @@ impl Connection {
         .await
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&mut self, path: &str, body: &Value) -> Answer {
         self.send(json_post(path, body.to_string())).await
     }
 }
 
 /// One call on a connection of its own.
-pub(crate) async fn send(to: SocketAddr, call: Call) -> Answer {
+pub async fn send(to: SocketAddr, call: Call) -> Answer {
     Connection::open(to).await.send(call).await
 }
 
-pub(crate) async fn post(to: SocketAddr, path: &str, body: &Value) -> Answer {
+pub async fn post(to: SocketAddr, path: &str, body: &Value) -> Answer {
     send(to, json_post(path, body.to_string())).await
 }
 
-pub(crate) async fn get(to: SocketAddr, path: &str) -> Answer {
+pub async fn get(to: SocketAddr, path: &str) -> Answer {
     send(to, empty("GET", path)).await
 }
 
 /// All calls at once on one HTTP/2 connection, begun without a word of HTTP/1.1.
-pub(crate) async fn over_http2(to: SocketAddr, calls: Vec<Call>) -> Vec<Answer> {
+pub async fn over_http2(to: SocketAddr, calls: Vec<Call>) -> Vec<Answer> {
     let stream = within(TcpStream::connect(to)).await.unwrap();
     let io = TokioIo::new(stream);
     let shaken = http2::handshake(TokioExecutor::new(), io).await;

@@ -7,33 +7,33 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::within;
+use crate::within;
 
 /// A connection without manners.
-pub(crate) struct Raw(TcpStream);
+pub struct Raw(TcpStream);
 
 /// A whole answer.
 #[derive(Debug)]
-pub(crate) struct RawAnswer {
+pub struct RawAnswer {
     pub status: u16,
     pub head: String,
     pub body: String,
 }
 
 impl RawAnswer {
-    pub(crate) fn code(&self) -> String {
+    pub fn code(&self) -> String {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
         body["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
 impl Raw {
-    pub(crate) async fn open(to: SocketAddr) -> Self {
+    pub async fn open(to: SocketAddr) -> Self {
         Self(within(TcpStream::connect(to)).await.unwrap())
     }
 
     /// The head of a recommend request that wants the connection closed after its answer.
-    pub(crate) async fn head(&mut self, framing: &str) {
+    pub async fn head(&mut self, framing: &str) {
         let head = format!(
             "POST /v2/recommend/item HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
              Content-Type: application/json\r\n{framing}\r\n\r\n"
@@ -41,12 +41,12 @@ impl Raw {
         self.write(head.as_bytes()).await;
     }
 
-    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+    pub async fn write(&mut self, bytes: &[u8]) {
         within(self.0.write_all(bytes)).await.unwrap();
     }
 
     /// Reads one head: of an answer, or of a word in between such as 100 Continue.
-    pub(crate) async fn answer_head(&mut self) -> (u16, String) {
+    pub async fn answer_head(&mut self) -> (u16, String) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(within(self.0.read_u8()).await.unwrap());
@@ -57,7 +57,7 @@ impl Raw {
     }
 
     /// Waits until the server closes, having said nothing more.
-    pub(crate) async fn closed(&mut self) {
+    pub async fn closed(&mut self) {
         let mut rest = Vec::new();
         // A reset closes as well.
         let _ = within(self.0.read_to_end(&mut rest)).await;
@@ -65,7 +65,7 @@ impl Raw {
     }
 
     /// Reads one answer.
-    pub(crate) async fn answer(&mut self) -> RawAnswer {
+    pub async fn answer(&mut self) -> RawAnswer {
         let (status, head) = self.answer_head().await;
         let mut headers = head.lines();
         let length = headers.find_map(|line| line.strip_prefix("content-length: "));

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::process::workspace;
+use crate::workspace;
 
 const DRILL: &str = r#"
 engine = "drill"
@@ -32,18 +32,18 @@ role = "score"
 "#;
 
 /// A folder of models, gone with this value.
-pub(crate) struct Repository(tempfile::TempDir);
+pub struct Repository(tempfile::TempDir);
 
 impl Repository {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, contents).unwrap();
@@ -51,7 +51,7 @@ impl Repository {
     }
 
     /// With a copy of the shipped ranker.
-    pub(crate) fn shipped(self) -> Self {
+    pub fn shipped(self) -> Self {
         for file in ["model.toml", "1/model.onnx", "1/model.bin"] {
             let name = format!("ml100k_din/{file}");
             let contents = fs::read(workspace().join("models").join(&name)).unwrap();
@@ -61,14 +61,14 @@ impl Repository {
     }
 
     /// With a model that a drill engine plays, told how by the keys of `[drill]`.
-    pub(crate) fn drill(self, name: &str, keys: &str) -> Self {
+    pub fn drill(self, name: &str, keys: &str) -> Self {
         fs::create_dir_all(self.path().join(name).join("1")).unwrap();
         self.write(&format!("{name}/model.toml"), format!("{DRILL}{keys}\n"));
         self
     }
 
     /// The same with these keys of the manifest itself, before its tables.
-    pub(crate) fn drill_with(self, name: &str, manifest: &str, keys: &str) -> Self {
+    pub fn drill_with(self, name: &str, manifest: &str, keys: &str) -> Self {
         let repository = self.drill(name, keys);
         let manifest = format!("{manifest}{DRILL}{keys}\n");
         repository.write(&format!("{name}/model.toml"), manifest);
@@ -76,15 +76,15 @@ impl Repository {
     }
 
     /// With an ONNX model that likes all items the same.
-    pub(crate) fn all_equal(self, name: &str) -> Self {
+    pub fn all_equal(self, name: &str) -> Self {
         self.write(&format!("{name}/model.toml"), ALL_EQUAL);
-        self.write(&format!("{name}/1/model.onnx"), super::onnx::all_equal());
+        self.write(&format!("{name}/1/model.onnx"), crate::onnx::all_equal());
         self
     }
 }
 
 /// The part of a configuration that makes a scene for each of these models, called as the model is.
-pub(crate) fn scenes(models: &[&str]) -> String {
+pub fn scenes(models: &[&str]) -> String {
     let scene = |model: &&str| {
         format!("[scenes.{model}]\nmodel = \"{model}\"\ncandidates = \"popular\"\npool = 100\n")
     };

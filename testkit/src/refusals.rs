@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::client::Answer;
+use crate::client::Answer;
 
 /// A refusal with this status and code, whole and in agreement with itself.
-pub(crate) fn assert_refused(answer: &Answer, status: u16, code: &str) {
+pub fn assert_refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
     assert_eq!(answer.header("content-type"), "application/json");
     let body = answer.json();

@@ -10,7 +10,7 @@ use std::{
 const STEP_TIMEOUT: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
@@ -18,20 +18,20 @@ pub(crate) struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum NoAnswer {
+pub enum NoAnswer {
     /// The connection could not be made: the request was never the gateway's.
     NotConnected(io::Error),
     /// The gateway took the connection and gave no whole answer.
     Lost(String),
 }
 
-pub(crate) struct Caller {
+pub struct Caller {
     to: SocketAddr,
     connection: Option<TcpStream>,
 }
 
 impl Caller {
-    pub(crate) fn new(to: SocketAddr) -> Self {
+    pub fn new(to: SocketAddr) -> Self {
         Self {
             to,
             connection: None,
@@ -39,7 +39,7 @@ impl Caller {
     }
 
     /// Connects without saying anything.
-    pub(crate) fn connect(&mut self) -> Result<(), NoAnswer> {
+    pub fn connect(&mut self) -> Result<(), NoAnswer> {
         let limit = Duration::from_secs(5);
         let made = TcpStream::connect_timeout(&self.to, limit);
         let made = made.map_err(NoAnswer::NotConnected)?;
@@ -49,18 +49,13 @@ impl Caller {
         Ok(())
     }
 
-    pub(crate) fn recommend(&mut self, scene: &str, timeout_ms: u64) -> Result<Answer, NoAnswer> {
+    pub fn recommend(&mut self, scene: &str, timeout_ms: u64) -> Result<Answer, NoAnswer> {
         let body =
             format!(r#"{{"user_id":"196","scene":"{scene}","top_k":3,"timeout_ms":{timeout_ms}}}"#);
         self.send("POST", "/v2/recommend/item", &body)
     }
 
-    pub(crate) fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: &str,
-    ) -> Result<Answer, NoAnswer> {
+    pub fn send(&mut self, method: &str, path: &str, body: &str) -> Result<Answer, NoAnswer> {
         if self.connection.is_none() {
             self.connect()?;
         }

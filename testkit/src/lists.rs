@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{client::Answer, process::workspace};
+use crate::{client::Answer, workspace};
 
 /// Item ids with their scores, best first.
-pub(crate) type List = Vec<(String, f64)>;
+pub type List = Vec<(String, f64)>;
 
 /// What batching may change: sums are added in another order.
 const SCORE_TOLERANCE: f64 = 1e-6;
@@ -15,7 +15,7 @@ const SCORE_TOLERANCE: f64 = 1e-6;
 const TIE: f64 = 2e-6;
 
 /// The list of an answer that must be one, well formed.
-pub(crate) fn list(answer: &Answer) -> List {
+pub fn list(answer: &Answer) -> List {
     assert_eq!(answer.status, 200, "{answer:?}");
     let body = answer.json();
     let item = |item: &Value| {
@@ -33,12 +33,12 @@ pub(crate) fn list(answer: &Answer) -> List {
     list
 }
 
-pub(crate) fn ids(list: &List) -> BTreeSet<&str> {
+pub fn ids(list: &List) -> BTreeSet<&str> {
     list.iter().map(|(id, _)| id.as_str()).collect()
 }
 
 /// Whether both say the same, as far as batching may not matter.
-pub(crate) fn assert_same(expected: &List, found: &List) {
+pub fn assert_same(expected: &List, found: &List) {
     assert_eq!(expected.len(), found.len());
     let scores: HashMap<_, _> = expected.iter().cloned().collect();
     let last = expected.last().map_or(0.0, |(_, score)| *score);
@@ -54,7 +54,7 @@ pub(crate) fn assert_same(expected: &List, found: &List) {
 }
 
 /// The item ids a user has rated, as the feature store was filled.
-pub(crate) fn rated_by(user: &str) -> BTreeSet<String> {
+pub fn rated_by(user: &str) -> BTreeSet<String> {
     let users = std::fs::read_to_string(workspace().join(".cache/features/users.jsonl")).unwrap();
     let mut records = users
         .lines()
@@ -66,6 +66,6 @@ pub(crate) fn rated_by(user: &str) -> BTreeSet<String> {
 }
 
 /// MovieLens' 1682 items.
-pub(crate) fn every_item() -> Vec<String> {
+pub fn every_item() -> Vec<String> {
     (1..=1682).map(|id: u32| id.to_string()).collect()
 }
