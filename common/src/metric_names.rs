@@ -52,10 +52,10 @@ macro_rules! metrics {
 }
 
 metrics! {
-    REQUESTS: Counter "fusebox_requests_total" ["protocol", "code"]
-        "Requests answered, by protocol and outcome: `OK` or an error code of the closed list.";
-    REQUEST_SECONDS: Histogram "fusebox_request_duration_seconds" ["protocol"]
-        "Time from the last header byte to the answer handed to the socket.";
+    REQUESTS: Counter "fusebox_requests_total" ["protocol", "code", "model", "version", "scene"]
+        "Requests answered, by outcome (`OK` or an error code of the closed list) and by what they asked. Model, version and scene are `other` where they are not in service or not configured.";
+    REQUEST_SECONDS: Histogram "fusebox_request_duration_seconds" ["protocol", "model", "version", "scene"]
+        "Time from the last header byte to the answer handed to the socket, by what was asked.";
     PARSE_SECONDS: Histogram "fusebox_parse_duration_seconds" []
         "Time to read and parse a request.";
     FEATURES_SECONDS: Histogram "fusebox_features_duration_seconds" []

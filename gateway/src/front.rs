@@ -5,6 +5,7 @@
 //! the default of 16: only admin talks to it, and waits for room. It runs no engine code.
 
 mod ask;
+mod series;
 
 use std::{
     cell::Cell,
@@ -22,14 +23,17 @@ use common::{
 use inference_actor::arena::{self, Arenas};
 use pool::{HostId, Pool};
 
+use self::series::ThreadSeries;
 use crate::{
     admission::{
         AdmissionController, BodyBudget, LimiterSettings, ModelAdmissionSnapshot, OUTCOME_WAIT,
     },
     failure::Failure,
     features::FeatureStore,
-    metrics::Metrics,
+    metrics::{Metrics, RequestSeries},
     phase::Phase,
+    recommend::LastLists,
+    request::{Protocol, Target},
 };
 
 /// What all fronts of a process share.
@@ -42,6 +46,8 @@ pub(crate) struct Shared {
     pub pool: Pool,
     /// Users and items.
     pub store: Arc<dyn FeatureStore>,
+    /// The lists that users got last.
+    pub last_lists: LastLists,
     /// Counters and histograms.
     pub metrics: Arc<Metrics>,
     /// Starting, serving or draining.
@@ -67,6 +73,7 @@ pub(crate) struct Front {
     answered: Cell<u64>,
     failed: Cell<u64>,
     admission: AdmissionController,
+    series: ThreadSeries,
 }
 
 impl Front {
@@ -86,6 +93,7 @@ impl Front {
         };
         Self {
             admission: AdmissionController::new(Arc::clone(&shared.directory), profile, limiter),
+            series: ThreadSeries::new(&shared.metrics),
             shared,
             host,
             sequence: Cell::new(0),
@@ -172,6 +180,24 @@ impl Front {
     pub(crate) fn begin(&self) -> InFlight<'_> {
         self.in_flight.set(self.in_flight.get() + 1);
         InFlight(self)
+    }
+
+    /// Counts a request that was refused before its model was known or any work was done.
+    pub(crate) fn count_refused(&self, protocol: Protocol, code: ErrorCode) {
+        self.count(Some(code));
+        self.series.other(protocol).refused(code);
+    }
+
+    /// The series of requests that name nothing known.
+    #[must_use]
+    pub(crate) fn other_requests(&self, protocol: Protocol) -> &RequestSeries {
+        self.series.other(protocol)
+    }
+
+    /// The series of requests for a version in a scene.
+    #[must_use]
+    pub(crate) fn requests(&self, protocol: Protocol, target: &Target<'_>) -> Rc<RequestSeries> {
+        self.series.of(&self.shared.metrics, protocol, target)
     }
 
     /// Counts how a request was answered.

@@ -10,6 +10,7 @@
 mod assemble;
 mod candidates;
 mod fallback;
+mod last_lists;
 mod plan;
 mod rank;
 mod recommender;
@@ -17,7 +18,7 @@ mod request;
 mod selection;
 mod slot_set;
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, sync::Arc, time::Instant};
 
 use common::{
     ErrorCode,
@@ -27,13 +28,14 @@ use common::{
 use inference_actor::{ModelSpec, OutputRole};
 use pool::ModelRef;
 
-use self::selection::Selection;
 pub(crate) use self::{
     candidates::{CandidateReader, CandidateSlots},
+    last_lists::LastLists,
     rank::RankedItem,
     recommender::Recommender,
     request::{MAX_ID_BYTES, MAX_TOP_K, RecommendRequest, RequestFields},
 };
+use self::{last_lists::ListKey, selection::Selection};
 use crate::{
     failure::Failure,
     front::Front,
@@ -168,12 +170,36 @@ impl Job<'_> {
             self.request.top_k,
         );
         if self.scene.fallback == Fallback::LastList {
-            let lists = self.recommender.last_lists();
-            let user = &self.request.user_id;
-            lists.keep(user, self.scene_name, &items, outcome.ended);
+            self.keep(&items, outcome.ended);
         }
         times.encode = front.now() - outcome.ended;
         Ok(items)
+    }
+
+    /// Keeps a list for the user's next requests, should they be shed.
+    fn keep(&self, items: &[RankedItem], now: Instant) {
+        let front = self.recommender.front();
+        let catalogue = front.store().catalogue();
+        let id = |ranked: &RankedItem| (catalogue.item(ranked.slot).id.as_str(), ranked.score);
+        let lists = &front.shared().last_lists;
+        lists.keep(self.list_key(), items.iter().map(id), now);
+    }
+
+    /// The list that the user got last.
+    fn last_list(&self) -> Option<Vec<RankedItem>> {
+        let front = self.recommender.front();
+        let catalogue = front.store().catalogue();
+        let lists = &front.shared().last_lists;
+        let (top_k, slot_of) = (self.request.top_k, |id: &str| catalogue.find(id));
+        lists.find(self.list_key(), top_k, front.now(), slot_of)
+    }
+
+    fn list_key(&self) -> ListKey<'_> {
+        ListKey {
+            user: self.request.user_id(),
+            scene: self.scene_name,
+            model: (&self.target.spec.name, self.target.spec.version),
+        }
     }
 
     /// Answers without the model where the scene allows it and we are the reason it was not asked.
@@ -185,9 +211,7 @@ impl Job<'_> {
         }
         let request = self.request;
         if self.scene.fallback == Fallback::LastList && request.candidates().is_none() {
-            let lists = self.recommender.last_lists();
-            let (user, now) = (&request.user_id, front.now());
-            if let Some(items) = lists.find(user, self.scene_name, request.top_k, now) {
+            if let Some(items) = self.last_list() {
                 return Ok(items);
             }
         }

@@ -23,5 +23,5 @@ pub(crate) use self::{
     metadata::{Metadata, MetadataKey},
     protocol::Protocol,
     run::{Inputs, run},
-    target::{Target, stable_hash},
+    target::{NO_SCENE, Target, stable_hash},
 };

@@ -133,12 +133,40 @@ async fn requests_are_counted_by_their_outcome() {
         ("BUSI.INPUT.METHOD_NOT_ALLOWED", 1),
         ("MODEL.IO.PANICKED", 0),
     ] {
-        let line = format!("fusebox_requests_total{{code=\"{code}\",protocol=\"rest\"}} {count}\n");
-        assert!(metrics.contains(&line), "{line}{metrics}");
+        assert_eq!(counted(&metrics, code), count, "{code}: {metrics}");
     }
     let runs = "fusebox_run_duration_seconds_count 3\n";
     assert!(metrics.contains(runs), "three runs: {metrics}");
     assert!(metrics.contains("fusebox_ready 1\n"));
+}
+
+/// Requests over REST with this outcome, whatever they asked.
+fn counted(metrics: &str, code: &str) -> u64 {
+    let start = format!("fusebox_requests_total{{code=\"{code}\",");
+    let lines = metrics.lines().filter(|line| line.starts_with(&start));
+    let of_rest = lines.filter(|line| line.contains("protocol=\"rest\""));
+    let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+    of_rest.map(count).sum()
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_what_they_asked() {
+    let gateway = Setup::new().config("[http]\nworkers = 1\n").start();
+    let request = json!({"user_id": "1"});
+    assert_eq!(gateway.recommend(&request).await.status, 200);
+    let unknown = json!({"user_id": "1", "scene": "nowhere"});
+    assert_eq!(gateway.recommend(&unknown).await.status, 400);
+    assert_eq!(gateway.get("/v2/models/m/nothing").await.status, 404);
+    let metrics = gateway.metrics().await;
+    for line in [
+        r#"{code="OK",model="ml100k_din",protocol="rest",scene="home_feed",version="1"} 1"#,
+        r#"{code="BUSI.INPUT.INVALID",model="other",protocol="rest",scene="other",version="other"} 1"#,
+        r#"{code="BUSI.INPUT.NOT_FOUND",model="other",protocol="oip",scene="other",version="other"} 1"#,
+        r#"{code="BUSI.INPUT.NOT_FOUND",model="other",protocol="rest",scene="other",version="other"} 0"#,
+    ] {
+        let line = format!("fusebox_requests_total{line}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -86,3 +86,17 @@ async fn without_named_candidates_a_fallback_lists_the_scenes_own() {
     assert_eq!(lists.len(), 1, "one list for all: {lists:?}");
     assert!(lists.iter().all(|list| list.len() == 5), "{lists:?}");
 }
+
+#[tokio::test]
+async fn a_users_last_list_is_found_whichever_thread_answers() {
+    let gateway = overloaded(
+        "[scenes.last_list]\nmodel = \"slow\"\ncandidates = \"popular\"\npool = 100\nfallback = \"last_list\"\n",
+    );
+    let request = json!({"user_id": "7", "scene": "last_list"});
+    let last = list(&gateway.recommend(&request).await);
+    let answers = at_once(&gateway, request).await;
+    let degraded = |answer: &&Answer| answer.json()["degraded"] == true;
+    let fell_back: Vec<_> = answers.iter().filter(degraded).map(list).collect();
+    assert!(!fell_back.is_empty(), "nothing was shed");
+    assert!(fell_back.iter().all(|list| *list == last), "{fell_back:?}");
+}

@@ -60,9 +60,10 @@ async fn all_ready(gateway: &Gateway, model: &str) -> Vec<Value> {
 }
 
 fn counted(metrics: &str, code: &str) -> u64 {
-    let start = format!("fusebox_requests_total{{code=\"{code}\",protocol=\"rest\"}} ");
-    let line = metrics.lines().find_map(|line| line.strip_prefix(&start));
-    line.unwrap().parse().unwrap()
+    let start = format!("fusebox_requests_total{{code=\"{code}\",");
+    let lines = metrics.lines().filter(|line| line.starts_with(&start));
+    let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+    lines.map(count).sum()
 }
 
 /// Many callers ask and ask again; gives how often each outcome came.

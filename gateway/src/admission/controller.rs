@@ -212,6 +212,8 @@ impl Drop for AdmissionPermit<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::OnceCell;
+
     use breaker::{BreakerSettings, Force, Registry};
     use common::{Clock, Criticality, Deadline, ManualClock, ModelName, ModelVersion, RequestId};
 
@@ -253,6 +255,7 @@ mod tests {
         fn admit(&self, limit_ms: u64) -> Result<AdmissionPermit<'_>, Failure> {
             let now = self.clock.now();
             let (id, span) = (RequestId::made(1, 1, 1), tracing::Span::none());
+            let series = OnceCell::new();
             let context = RequestContext {
                 id: &id,
                 protocol: Protocol::Rest,
@@ -261,6 +264,7 @@ mod tests {
                 configured_deadline: Duration::from_millis(800),
                 criticality: Criticality::Critical,
                 span: &span,
+                series: &series,
             };
             let key = LaneKey {
                 model: &self.model,

@@ -25,6 +25,7 @@ use crate::{
     locate,
     metrics::Metrics,
     phase::Phase,
+    recommend::LastLists,
 };
 
 /// Threads that have not come up by then will not.
@@ -63,6 +64,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         pool: Pool::start(pool).map_err(Exit::unavailable)?,
         arenas,
         store: Arc::new(store),
+        last_lists: LastLists::default(),
         metrics,
         bodies: BodyBudget::new(settings.limits.bodies_in_flight),
         directory,
@@ -129,7 +131,7 @@ fn breaker(
         }),
         clock: Box::new(move || clock.now()),
         tick: BREAKER_TICK,
-        on_change: Box::new(move |change| metrics.transition(change)),
+        on_change: Box::new(move |change| metrics.breakers.transition(change)),
     };
     (directory, BreakerActor::new(options).start())
 }

@@ -1,12 +1,11 @@
-//! What a worker thread keeps for recommending, beside its front: how models are fed, and the last
-//! lists of its users.
+//! What a worker thread keeps for recommending, beside its front: how models are fed.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use common::ErrorCode;
 use inference_actor::ModelSpec;
 
-use super::{fallback::LastLists, plan::Plan};
+use super::plan::Plan;
 use crate::{failure::Failure, front::Front};
 
 /// Most models whose plans a thread keeps; beyond, the oldest goes.
@@ -19,7 +18,6 @@ pub(super) type PlanResult = Result<Rc<Plan>, Failure>;
 pub(crate) struct Recommender {
     front: Rc<Front>,
     plans: RefCell<Vec<(Arc<ModelSpec>, PlanResult)>>,
-    last_lists: LastLists,
 }
 
 impl Recommender {
@@ -29,7 +27,6 @@ impl Recommender {
         Self {
             front,
             plans: RefCell::default(),
-            last_lists: LastLists::default(),
         }
     }
 
@@ -37,12 +34,6 @@ impl Recommender {
     #[must_use]
     pub(crate) fn front(&self) -> &Front {
         &self.front
-    }
-
-    /// The last good lists of this thread's users.
-    #[must_use]
-    pub(super) fn last_lists(&self) -> &LastLists {
-        &self.last_lists
     }
 
     /// How a model's inputs are filled; worked out at its first request.

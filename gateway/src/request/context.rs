@@ -1,15 +1,19 @@
 //! What is known of a request besides its body.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::OnceCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use common::{Criticality, Deadline, RequestId, config::Secret};
 use tracing::Span;
 
 use super::{criticality::criticality, deadline::deadline, metadata::Metadata, protocol::Protocol};
-use crate::failure::Failure;
+use crate::{failure::Failure, metrics::RequestSeries};
 
 /// See the module. Cheap to copy: what is not a number lives in the exchange.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'x> {
     /// The caller's id, or one that was made.
     pub id: &'x RequestId,
@@ -25,15 +29,18 @@ pub(crate) struct RequestContext<'x> {
     pub criticality: Criticality,
     /// What traces show of it; disabled unless somebody listens.
     pub span: &'x Span,
+    /// Where it is counted; set by the run, which knows what is asked.
+    pub series: &'x OnceCell<Rc<RequestSeries>>,
 }
 
 /// Where a context comes from besides the headers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Origin<'x> {
     pub(super) id: &'x RequestId,
     pub(super) protocol: Protocol,
     pub(super) arrived: Instant,
     pub(super) span: &'x Span,
+    pub(super) series: &'x OnceCell<Rc<RequestSeries>>,
 }
 
 impl<'x> RequestContext<'x> {
@@ -53,6 +60,7 @@ impl<'x> RequestContext<'x> {
             configured_deadline: limit,
             criticality: criticality(metadata, priority_key)?,
             span: origin.span,
+            series: origin.series,
         })
     }
 

@@ -1,6 +1,10 @@
 //! One request and its one answer, whatever protocol it is: its id, its count, its trace.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::OnceCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use common::RequestId;
 use tracing::Span;
@@ -13,6 +17,7 @@ use super::{
 use crate::{
     failure::Failure,
     front::{Front, InFlight},
+    metrics::RequestSeries,
 };
 
 /// A request from its arrival to its answer. Dropped unfinished, its caller has gone; then nothing
@@ -23,6 +28,8 @@ pub(crate) struct Exchange<'f> {
     id: RequestId,
     arrived: Instant,
     span: Span,
+    /// Where it is counted, once it is known what it asks.
+    series: OnceCell<Rc<RequestSeries>>,
     _in_flight: InFlight<'f>,
 }
 
@@ -40,6 +47,7 @@ impl<'f> Exchange<'f> {
             id,
             arrived,
             span,
+            series: OnceCell::new(),
         }
     }
 
@@ -60,6 +68,7 @@ impl<'f> Exchange<'f> {
             protocol: self.protocol,
             arrived: self.arrived,
             span: &self.span,
+            series: &self.series,
         };
         let key = &self.front.shared().settings.admission.priority_key;
         RequestContext::read(origin, metadata, limit, key)
@@ -72,8 +81,11 @@ impl<'f> Exchange<'f> {
         front.count(code);
         front.hand_over_outcomes();
         let took = front.now() - self.arrived;
-        let metrics = &front.shared().metrics;
-        metrics.answered(self.protocol, code, took.as_secs_f64());
+        let series = match self.series.get() {
+            Some(series) => series,
+            None => front.other_requests(self.protocol),
+        };
+        series.answered(code, took.as_secs_f64());
         if let Some(failure) = failure {
             tracing::debug!(
                 parent: &self.span,

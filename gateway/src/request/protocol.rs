@@ -1,7 +1,7 @@
 //! The protocols that requests come by.
 
 /// Which protocol a request came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     /// JSON over HTTP.
     Rest,

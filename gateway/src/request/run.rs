@@ -34,6 +34,8 @@ pub(crate) async fn run<T>(
     accept: impl FnOnce(Vec<Tensor>) -> Result<T, Failure>,
 ) -> Result<RunOutcome<T>, Failure> {
     let started = front.now();
+    let series = || front.requests(context.protocol, target);
+    context.series.get_or_init(series);
     if context.deadline.expired(started) {
         return Err(late());
     }

@@ -8,6 +8,9 @@ use pool::{ModelRoute, ModelStatus};
 
 use crate::{admission::LaneKey, failure::Failure};
 
+/// What breakers and metrics call requests that come without a scene.
+pub(crate) const NO_SCENE: &str = "infer";
+
 /// A version in service, and what it is asked for.
 #[derive(Clone)]
 pub(crate) struct Target<'t> {

@@ -72,8 +72,7 @@ fn refuse(
     protocol: Protocol,
     failure: &Failure,
 ) -> HttpResponse {
-    front.count(Some(failure.code));
-    front.shared().metrics.refused(protocol, failure.code);
+    front.count_refused(protocol, failure.code);
     with_id(request, front, failure)
 }
 

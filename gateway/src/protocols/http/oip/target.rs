@@ -7,10 +7,10 @@ use common::{ErrorCode, ModelName, ModelVersion};
 use pool::{ModelRef, ModelRoute, RoutingTable};
 
 use super::model_path::ModelPath;
-use crate::{failure::Failure, request::Target};
-
-/// What breakers and metrics call requests that come without a scene.
-const NO_SCENE: &str = "infer";
+use crate::{
+    failure::Failure,
+    request::{NO_SCENE, Target},
+};
 
 /// The model of `/v2/models/{model}[/versions/{version}]`. A name that no model can have is as
 /// unknown as one that none has.
