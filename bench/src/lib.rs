@@ -28,6 +28,7 @@ mod memory;
 pub mod outside;
 pub mod plain;
 mod process;
+mod row;
 mod runs;
 mod small;
 mod spread;

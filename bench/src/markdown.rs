@@ -5,7 +5,8 @@ use std::fmt::Write;
 use crate::{
     bars::{Bar, figure},
     document::Document,
-    floor::{Floor, Row},
+    floor::Floor,
+    row::Row,
     runs::{Judged, Run},
     spread::Spread,
 };

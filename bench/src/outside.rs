@@ -12,9 +12,9 @@ use crate::{
     bars::{Bar, Side},
     cases::{Bodies, Case, Form},
     cost::plain,
-    floor::Row,
     load::closed,
     process::{Server, beside},
+    row::Row,
     spread::Spread,
 };
 

@@ -11,6 +11,7 @@ mod assemble;
 mod candidates;
 mod fallback;
 mod last_lists;
+mod limits;
 mod plan;
 mod rank;
 mod recommender;
@@ -31,9 +32,10 @@ use pool::ModelRef;
 pub(crate) use self::{
     candidates::{CandidateReader, CandidateSlots},
     last_lists::LastLists,
+    limits::{MAX_ID_BYTES, MAX_TOP_K},
     rank::RankedItem,
     recommender::Recommender,
-    request::{MAX_ID_BYTES, MAX_TOP_K, RecommendRequest, RequestFields},
+    request::{RecommendRequest, RequestFields},
 };
 use self::{last_lists::ListKey, selection::Selection};
 use crate::{

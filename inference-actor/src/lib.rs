@@ -18,6 +18,7 @@ mod gauge;
 mod messages;
 mod meter;
 mod row_budget;
+mod run_times;
 mod runner;
 mod session;
 mod spec;
@@ -36,9 +37,10 @@ pub use engine::{
 pub use gauge::{Gauge, Permit};
 pub use messages::{
     ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe, Park,
-    RunTimes, RunnerLost, Work,
+    RunnerLost, Work,
 };
 pub use meter::Meter;
+pub use run_times::RunTimes;
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};
 pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows, WarmUpInput};
 pub use stats::{ActorSnapshot, ActorState, LastPanic};

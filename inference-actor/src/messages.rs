@@ -6,14 +6,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use actix::Message;
 use common::{Criticality, Deadline, ErrorCode, tensor::Tensor};
 use tokio::sync::oneshot;
 
-use crate::{gauge::Permit, runner::ModelRunner, spec::Rows, stats::ActorSnapshot, warmup::WarmUp};
+use crate::{
+    gauge::Permit, run_times::RunTimes, runner::ModelRunner, spec::Rows, stats::ActorSnapshot,
+    warmup::WarmUp,
+};
 
 /// The place of an actor in the pool: stable over restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,25 +90,6 @@ pub struct InferReply {
     pub outputs: Vec<Tensor>,
     /// Where the time went.
     pub times: RunTimes,
-}
-
-/// Where the time of a request went inside the actor; each is measured, none a difference.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RunTimes {
-    /// From the mailbox to the start of its first run's preparation.
-    pub queue: Duration,
-    /// Gathering inputs and splitting outputs.
-    pub batch: Duration,
-    /// Inside the engine.
-    pub run: Duration,
-    /// Candidate rows of the run it shared; of the last one where it was split.
-    pub batch_rows: usize,
-    /// Requests that shared it.
-    pub batch_requests: usize,
-    /// Which run of the actor it was.
-    pub batch_id: u64,
-    /// Whether this answer stands for its run: one of a batch does, so that runs can be counted.
-    pub leads_batch: bool,
 }
 
 /// Why a request got no outputs.

@@ -14,8 +14,9 @@ use smallvec::smallvec;
 use crate::{
     batch::{Batch, Entry},
     gather::{ZeroIndex, expect_rows, gather, split, views},
-    messages::{Infer, RunTimes},
+    messages::Infer,
     meter::Meter,
+    run_times::RunTimes,
     runner::{ModelRunner, RunError, Stopper},
     spec::{ModelSpec, OutputRole},
     watchdog::Watch,

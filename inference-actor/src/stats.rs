@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::messages::RunTimes;
+use crate::run_times::RunTimes;
 
 /// How many run times are kept for quantiles.
 const RECENT_RUNS: usize = 100;

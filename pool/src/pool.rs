@@ -3,53 +3,19 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use actix::prelude::*;
+use actix::Addr;
 use arc_swap::ArcSwap;
-use common::{Clock, ModelName, ModelVersion};
-use inference_actor::{CodelSettings, WatchdogTimeouts, arena::Arenas};
+use common::{ModelName, ModelVersion};
 use tokio::sync::watch;
 
 use crate::{
-    host::{HostId, WorkerHost},
-    loader::Loader,
+    messages::{BringUp, ModelOutcome},
+    options::PoolOptions,
     pool_actor::{self, Ask, ChangeError, LoadModel, Observe, PoolActor, Stop, UnloadModel},
     report::{ActorView, PoolReport},
-    repository::ModelSource,
     routing::RoutingTable,
-    supervisor::{Command, Conflict, Policy},
+    supervisor::{Command, Conflict},
 };
-
-/// What a pool is made of.
-pub struct PoolOptions {
-    /// When failed actors come back.
-    pub policy: Policy,
-    /// When runs are stopped and threads given up.
-    pub timeouts: WatchdogTimeouts,
-    /// Given-up threads that the process bears.
-    pub quarantine: usize,
-    /// Most threads for dedicated actors.
-    pub dedicated_threads: usize,
-    /// A model whose run takes longer gets threads of its own.
-    pub long_run: Duration,
-    /// A session that holds more is recycled; none for no limit.
-    pub actor_memory_bytes: Option<u64>,
-    /// Most requests one actor holds.
-    pub queue: usize,
-    /// When a queue counts as standing.
-    pub codel: CodelSettings,
-    /// How long an actor goes on with short runs before its thread reads and sends again.
-    pub turn: Duration,
-    /// The folder that models are loaded from while the process serves.
-    pub repository: std::path::PathBuf,
-    /// A load that takes longer has failed.
-    pub load_timeout: Duration,
-    /// Makes sessions.
-    pub loader: Loader,
-    /// Tensor memory.
-    pub arenas: Arc<Arenas>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// See the module.
 #[derive(Clone)]
@@ -139,25 +105,4 @@ impl Pool {
         // A pool that has ended has stopped.
         let _ = self.actor.send(Stop { timeout }).await;
     }
-}
-
-/// Load these models and start their actors.
-#[derive(Message)]
-#[rtype(result = "Vec<ModelOutcome>")]
-pub struct BringUp {
-    /// What to load.
-    pub sources: Vec<ModelSource>,
-    /// What the repository already found unusable.
-    pub unusable: Vec<(ModelName, String)>,
-    /// The worker threads that take actors.
-    pub hosts: Vec<(HostId, Addr<WorkerHost>)>,
-}
-
-/// How a model fared.
-#[derive(Debug, Clone)]
-pub struct ModelOutcome {
-    /// The model.
-    pub model: ModelName,
-    /// Why it cannot serve, if so.
-    pub failure: Option<String>,
 }

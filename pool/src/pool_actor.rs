@@ -36,8 +36,8 @@ use crate::{
     bring_up::Context as BringUpContext,
     loader::load_in_background,
     member::{ActorDefaults, Member},
+    options::PoolOptions,
     placement::{CoreBudget, Decision, LiveRuns},
-    pool::PoolOptions,
     routing::{ModelRoute, ModelStatus, RoutingTable},
     supervisor::{Effect, Failure, Supervisor},
 };

@@ -7,7 +7,7 @@
 //! - `layout`: names and lengths of files
 //! - `manifest`: every crate inherits the workspace's lints
 //! - `adr`: decision records are numbered without gaps
-//! - `allow`: the exceptions, each with its reason, and nowhere else
+//! - `allow`: the exceptions, each with its reason, and nowhere else; `stale` finds those not needed
 //!
 //! The rules are pure functions over text and a small graph, so that each is tested on a bad
 //! sample; only this file and `sources` read the disk.
@@ -20,6 +20,7 @@ mod crates;
 mod layout;
 mod manifest;
 mod sources;
+mod stale;
 mod tokens;
 
 use std::fmt;
@@ -117,7 +118,7 @@ fn check_sources(
         }
     }
     violations.extend(circles::check(files));
-    violations.extend(allow::stale(files, unsafe_files, long));
+    violations.extend(stale::stale(files, unsafe_files, long));
     violations
 }
 

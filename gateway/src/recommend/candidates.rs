@@ -1,6 +1,6 @@
 //! The candidates that a request names, looked up in the catalogue as they are read.
 
-use super::{request::RequestError, slot_set::SlotSet};
+use super::{limits::RequestError, slot_set::SlotSet};
 use crate::features::Catalogue;
 
 /// Room that is made for a list before its length is known.

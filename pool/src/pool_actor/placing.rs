@@ -9,8 +9,8 @@ use inference_actor::ActorId;
 use super::PoolActor;
 use crate::{
     bring_up::{InService, Placed, move_to_threads, place},
+    messages::{BringUp, ModelOutcome},
     placement::Place,
-    pool::{BringUp, ModelOutcome},
     repository::{ModelSource, manifest::Placement},
     routing::{ModelRoute, ModelStatus},
 };
