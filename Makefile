@@ -27,7 +27,7 @@ TEST_PACKAGES := prometheus redis-server
 .DEFAULT_GOAL := help
 # Steps build on each other, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help serve build test test-benches test-clients test-openapi bench bench-hot-path \
+.PHONY: help serve build test test-benches test-clients test-openapi attack attack-quick bench bench-hot-path \
 	bench-models bench-protection fetch lint tools fetch-first test-packages
 SCHEMATHESIS := 4.32.5
 OPENAPI_VENV := .cache/venv-openapi
@@ -53,6 +53,7 @@ test: fetch test-packages ## every test; fetches what is missing first
 	$(call import,debug)
 	@$(CARGO) test --workspace
 	@$(MAKE) --no-print-directory test-benches
+	@$(MAKE) --no-print-directory attack-quick
 	@$(MAKE) --no-print-directory test-openapi
 	@$(MAKE) --no-print-directory test-clients
 
@@ -85,6 +86,14 @@ test-openapi: ## schemathesis against /openapi.json
 		$(OPENAPI_VENV)/bin/pip install --quiet --disable-pip-version-check schemathesis==$(SCHEMATHESIS); \
 	}
 	@gateway/tests/schemathesis.sh $(OPENAPI_VENV)/bin/schemathesis $(TARGET)/debug/gateway
+
+# Standard library only. About a minute; latency and memory are judged by `make attack`.
+attack-quick: ## small attacks on the debug gateway: ends of connections, statuses, leaks
+	@$(CARGO) build --quiet -p gateway
+	@$(PYTHON) -B gateway/tests/attack/attack.py $(TARGET)/debug/gateway --quick
+
+attack: build ## attacks on the release gateway, family by family: about six minutes
+	@$(PYTHON) -B gateway/tests/attack/attack.py $(TARGET)/release/gateway $(ARGS)
 
 # The environment is made anew when the list of clients changes.
 test-clients: ## the gateway against public clients and ONNX's operator tests, in Python

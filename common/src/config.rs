@@ -3,6 +3,7 @@
 //! [`load`] reads all layers, reports every problem at once with its line and the mend, and hands
 //! out [`Settings`] that were checked as a whole.
 
+mod address;
 mod check;
 mod lines;
 mod load;

@@ -116,6 +116,12 @@ metrics! {
         "Memory that the engine's allocator holds for an actor's session; 0 where it does not report it.";
     SILENT_CONNECTIONS: Counter "fusebox_silent_connections_total" []
         "Connections closed because they sent nothing within `http.header_timeout`.";
+    CONNECTIONS: Gauge "fusebox_connections" ["port"]
+        "Open connections, by port: `http` or `admin`.";
+    CONNECTIONS_ENDED: Counter "fusebox_connections_ended_total" ["reason"]
+        "Connections that the gateway ended, by reason: `silent`, `slow_head`, `idle`, `slow_reader` or `flood`.";
+    ANSWER_BYTES: Gauge "fusebox_answers_in_flight_bytes" []
+        "Memory of large answers until their clients have read them, and of heads of HTTP/2 requests.";
     READY: Gauge "fusebox_ready" []
         "Whether the process is ready (1) or not (0).";
     BUILD_INFO: Gauge "fusebox_build_info" ["version"]

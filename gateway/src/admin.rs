@@ -2,10 +2,11 @@
 
 mod actors;
 mod arena;
-mod auth;
 mod breakers;
 mod config;
+mod guard;
 mod metrics;
+mod origin;
 mod pool;
 mod repository;
 
@@ -16,42 +17,45 @@ use actix_web::{HttpRequest, HttpResponse, http::header, middleware::from_fn, we
 use common::ErrorCode;
 
 use crate::{
+    connections::Ledgers,
     failure::Failure,
     front::{FrontActor, Shared},
-    protocols::http::respond,
+    protocols::http::{reading, respond},
 };
 
 /// What the admin paths read.
 pub(crate) struct State {
     /// What all fronts share.
     pub shared: Arc<Shared>,
+    /// The connections of every port, by its name.
+    pub ports: Vec<(&'static str, Arc<Ledgers>)>,
     /// The front of every worker thread.
     pub fronts: Vec<Addr<FrontActor>>,
 }
 
 /// The paths of the admin port.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    let get = |path: &str| web::resource(path).default_service(web::to(only_get));
+    let read = |path: &str| web::resource(path).default_service(web::to(only_get));
     config.service(
         web::scope("")
-            .wrap(from_fn(auth::bearer))
-            .service(get("/metrics").route(web::get().to(metrics::metrics)))
-            .service(get("/admin/actors").route(web::get().to(actors::list)))
-            .service(get("/admin/actors/{id}").route(web::get().to(actors::one)))
+            .wrap(from_fn(guard::guard))
+            .service(read("/metrics").route(reading().to(metrics::metrics)))
+            .service(read("/admin/actors").route(reading().to(actors::list)))
+            .service(read("/admin/actors/{id}").route(reading().to(actors::one)))
             .service(
                 web::resource("/admin/actors/{id}/{command}")
                     .route(web::post().to(actors::steer))
                     .default_service(web::to(only_post)),
             )
-            .service(get("/admin/pool").route(web::get().to(pool::report)))
-            .service(get("/admin/arena").route(web::get().to(arena::report)))
-            .service(get("/admin/breakers").route(web::get().to(breakers::list)))
+            .service(read("/admin/pool").route(reading().to(pool::report)))
+            .service(read("/admin/arena").route(reading().to(arena::report)))
+            .service(read("/admin/breakers").route(reading().to(breakers::list)))
             .service(
                 web::resource("/admin/breakers/{key}/{command}")
                     .route(web::post().to(breakers::force))
                     .default_service(web::to(only_post)),
             )
-            .service(get("/admin/config").route(web::get().to(config::show)))
+            .service(read("/admin/config").route(reading().to(config::show)))
             .configure(repository::configure)
             .default_service(web::to(not_found)),
     );
@@ -95,7 +99,7 @@ async fn only_post() -> HttpResponse {
 }
 
 async fn only_get() -> HttpResponse {
-    wrong_method("GET", "use GET")
+    wrong_method("GET, HEAD", "use GET")
 }
 
 fn wrong_method(allowed: &'static str, told: &str) -> HttpResponse {

@@ -2,12 +2,14 @@
 //! and adaptive concurrency, the breaker; and the memory that bodies may take together. The queue
 //! behind it is the inference actor's.
 
+mod answers;
 mod budget;
 mod concurrency;
 mod controller;
 mod lanes;
 mod predict;
 
+pub(crate) use answers::{AnswerBudget, COUNTED_FROM_BYTES, Lease};
 #[cfg(test)]
 pub(crate) use budget::tests::body as budget_body;
 pub(crate) use budget::{Body, BodyBudget, Growing};

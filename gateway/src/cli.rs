@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use common::config::{Override, Settings, load};
 
 use crate::boot::Exit;
@@ -62,6 +62,23 @@ pub struct Options {
     /// Address of the admin port.
     #[arg(long, env = "GATEWAY_ADMIN", global = true)]
     pub admin: Option<String>,
+}
+
+impl Cli {
+    /// Reads the command line. The options of serving are taken by every command but `import`, whose
+    /// help does not list them.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        command.build();
+        let own = ["catalogue", "users", "out", "help"];
+        let command = command.mut_subcommand("import", |import| {
+            import.mut_args(|arg| {
+                let hidden = !own.contains(&arg.get_id().as_str());
+                arg.hide(hidden)
+            })
+        });
+        Self::from_arg_matches(&command.try_get_matches()?)
+    }
 }
 
 impl Options {

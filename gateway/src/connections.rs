@@ -1,38 +1,29 @@
-//! What a worker thread's connections are doing, so that a drain knows when it may cut them.
-//!
-//! actix tells of a connection only when it begins; a guard in the connection's own data counts its
-//! end, and a wrapper around every request counts those in flight. While the process drains, the
-//! wrapper also tells each connection to close after its answer.
+//! What a port's connections are doing, by worker thread, so that a drain knows when it may cut them.
 
 use std::{
-    any::Any,
-    cell::{Cell, RefCell},
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{Extensions, Service, ServiceRequest, ServiceResponse},
-    http::ConnectionType,
-};
-
-use crate::phase::{Phase, Stage};
+use pool::HostId;
 
 /// One worker thread's counts. Relaxed throughout: a drain looks again and again until they hold
 /// still, and no other memory hangs on them.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    open: AtomicUsize,
-    fresh: AtomicUsize,
-    in_flight: AtomicUsize,
+    /// Connections that are open.
+    pub(crate) open: AtomicUsize,
+    /// Connections that have not had their first answer.
+    pub(crate) fresh: AtomicUsize,
+    /// Requests without an answer.
+    pub(crate) in_flight: AtomicUsize,
 }
 
 impl Ledger {
-    /// Connections that have said something and are open.
+    /// Connections that are open.
     #[must_use]
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
@@ -45,85 +36,42 @@ impl Ledger {
     }
 }
 
-thread_local! {
-    /// The ledger of this worker thread: actix's connection hook is one for all of them.
-    static OF_THIS_THREAD: RefCell<Option<Arc<Ledger>>> = const { RefCell::new(None) };
+/// The ledgers of one port: one for each worker thread, so that counting costs no shared memory.
+#[derive(Debug, Default)]
+pub(crate) struct Ledgers {
+    /// Locked when a thread comes up, by a drain and by metrics, never by a request.
+    by_thread: Mutex<BTreeMap<HostId, Arc<Ledger>>>,
 }
 
-/// Gives this worker thread its ledger.
-#[must_use]
-pub(crate) fn keep_ledger() -> Arc<Ledger> {
-    let ledger = Arc::new(Ledger::default());
-    OF_THIS_THREAD.with(|here| *here.borrow_mut() = Some(Arc::clone(&ledger)));
-    ledger
-}
-
-/// A connection, from its acceptance until it is gone.
-struct Connection {
-    ledger: Arc<Ledger>,
-    fresh: Cell<bool>,
-}
-
-impl Connection {
-    fn answered(&self) {
-        if self.fresh.replace(false) {
-            self.ledger.fresh.fetch_sub(1, Ordering::Relaxed);
-        }
+impl Ledgers {
+    /// A new ledger for the service on this thread; it takes the place of an earlier service's.
+    #[must_use]
+    pub(crate) fn of_thread(&self, host: HostId) -> Arc<Ledger> {
+        let ledger = Arc::new(Ledger::default());
+        self.locked().insert(host, Arc::clone(&ledger));
+        ledger
     }
-}
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.answered();
-        self.ledger.open.fetch_sub(1, Ordering::Relaxed);
+    /// Connections that are open.
+    #[must_use]
+    pub(crate) fn open(&self) -> usize {
+        self.locked().values().map(|ledger| ledger.open()).sum()
     }
-}
 
-/// The hook for new connections.
-pub(crate) fn opened(_: &dyn Any, data: &mut Extensions) {
-    let Some(ledger) = OF_THIS_THREAD.with(|here| here.borrow().clone()) else {
-        return;
-    };
-    ledger.open.fetch_add(1, Ordering::Relaxed);
-    ledger.fresh.fetch_add(1, Ordering::Relaxed);
-    let fresh = Cell::new(true);
-    data.insert(Connection { ledger, fresh });
-}
-
-struct InFlight(Arc<Ledger>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    /// Whether an answer is owed on one of the threads that count.
+    #[must_use]
+    pub(crate) fn owe_answers(&self, counts: impl Fn(HostId) -> bool) -> bool {
+        let ledgers = self.locked();
+        ledgers
+            .iter()
+            .any(|(host, ledger)| counts(*host) && ledger.owes_answers())
     }
-}
 
-/// Wraps one request.
-pub(crate) fn track<S, B>(
-    ledger: &Arc<Ledger>,
-    phase: &Arc<Phase>,
-    request: ServiceRequest,
-    service: &S,
-) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
-{
-    ledger.in_flight.fetch_add(1, Ordering::Relaxed);
-    let in_flight = InFlight(Arc::clone(ledger));
-    let phase = Arc::clone(phase);
-    let answer = service.call(request);
-    async move {
-        let mut response = answer.await?;
-        if phase.stage() == Stage::Draining {
-            let head = response.response_mut().head_mut();
-            head.set_connection_type(ConnectionType::Close);
-        }
-        if let Some(connection) = response.request().conn_data::<Connection>() {
-            connection.answered();
-        }
-        drop(in_flight);
-        Ok(response)
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<HostId, Arc<Ledger>>> {
+        // A panic while it was held cannot have left the map half changed.
+        self.by_thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,18 +80,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_owes_its_first_answer_until_it_has_it_or_is_gone() {
-        let ledger = keep_ledger();
-        let mut data = Extensions::new();
-        opened(&(), &mut data);
-        assert!(ledger.owes_answers());
-        data.get::<Connection>().unwrap().answered();
-        assert!(!ledger.owes_answers());
-        let mut never_asked = Extensions::new();
-        opened(&(), &mut never_asked);
-        assert!(ledger.owes_answers());
-        assert_eq!(ledger.open(), 2);
-        drop((data, never_asked));
-        assert!(!ledger.owes_answers() && ledger.open() == 0);
+    fn only_the_threads_that_count_are_asked() {
+        let ledgers = Ledgers::default();
+        let (here, there) = (HostId(0), HostId(1));
+        let ledger = ledgers.of_thread(here);
+        let _ = ledgers.of_thread(there);
+        ledger.fresh.fetch_add(1, Ordering::Relaxed);
+        ledger.open.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(ledgers.open(), 1);
+        assert!(ledgers.owe_answers(|host| host == here));
+        assert!(!ledgers.owe_answers(|host| host == there));
     }
 }

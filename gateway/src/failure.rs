@@ -31,7 +31,7 @@ impl Failure {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: printable(message.into()),
             retry_after: None,
             batch_id: None,
             never_ran: false,
@@ -42,6 +42,19 @@ impl Failure {
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Invalid, message)
     }
+}
+
+/// The text with control characters written as escapes: names in it may come from outside, and a
+/// terminal or a log must not act on them.
+fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 impl From<InferFailure> for Failure {
@@ -82,5 +95,16 @@ impl From<StoreError> for Failure {
             ErrorCode::FeatureStore,
             "the feature store could not be read",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_name_are_escaped_and_other_text_stays() {
+        let failure = Failure::invalid("scene `a\n\u{1b}[31mb\u{9b}`: größer");
+        assert_eq!(failure.message, "scene `a\\n\\u{1b}[31mb\\u{9b}`: größer");
     }
 }

@@ -17,7 +17,9 @@ pub use record::UserRecord;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no file.
-    #[error("no feature store at {0}: run `make build`, or make one with `gateway import`")]
+    #[error(
+        "no feature store at {0}: make one with `gateway import` (in a checkout, `make build` makes the shipped one), or configure no scenes"
+    )]
     Missing(std::path::PathBuf),
     /// The file is there but cannot be opened.
     #[error(

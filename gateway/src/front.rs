@@ -26,7 +26,8 @@ use pool::{HostId, Pool};
 use self::series::ThreadSeries;
 use crate::{
     admission::{
-        AdmissionController, BodyBudget, LimiterSettings, ModelAdmissionSnapshot, OUTCOME_WAIT,
+        AdmissionController, AnswerBudget, BodyBudget, LimiterSettings, ModelAdmissionSnapshot,
+        OUTCOME_WAIT,
     },
     failure::Failure,
     features::FeatureStore,
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub process: u64,
     /// What bodies in flight may take together.
     pub bodies: Arc<BodyBudget>,
+    /// What answers being written may take together.
+    pub answers: Arc<AnswerBudget>,
     /// What fronts read before they ask a model.
     pub directory: Arc<Directory>,
     /// Takes the outcomes of what they asked.

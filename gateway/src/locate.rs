@@ -1,5 +1,5 @@
-//! Finding what belongs to a gateway from wherever it was started: the workspace it was built in,
-//! else the folder of the binary.
+//! Finding what belongs to a gateway from wherever it was started: beside the binary, else in the
+//! checkout that the binary lies in, else in the one it was built from.
 
 use std::{
     env,
@@ -50,18 +50,24 @@ impl Places {
         } else {
             format!("libonnxruntime.so.{ORT_VERSION}")
         };
-        let fetched = self
-            .workspace
-            .as_ref()
-            .map(|w| w.join(".cache/onnxruntime").join(ORT_VERSION).join(&file));
         let beside = self.beside.join(&file);
-        let places = fetched.clone().into_iter().chain([beside.clone()]);
-        places.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-            let fetched = fetched.map_or_else(|| "no workspace".to_owned(), |p| p.display().to_string());
-            Exit::unavailable(format!(
-                "ONNX Runtime's library is not found: {LIBRARY_VARIABLE} is not set, and neither {fetched} nor {} is there; run `make build`",
-                beside.display()
-            ))
+        let fetched = self.workspace.as_ref().map(|workspace| {
+            let cache = workspace.join(".cache/onnxruntime");
+            cache.join(ORT_VERSION).join(&file)
+        });
+        let places = [Some(beside.clone()), fetched.clone()];
+        let found = places.into_iter().flatten().find(|path| path.is_file());
+        found.ok_or_else(|| {
+            let beside = beside.display();
+            Exit::unavailable(match fetched {
+                Some(fetched) => format!(
+                    "ONNX Runtime's library is not found: {LIBRARY_VARIABLE} is not set, and neither {beside} nor {} is there; run `make build` in the checkout",
+                    fetched.display()
+                ),
+                None => format!(
+                    "ONNX Runtime's library is not found: {LIBRARY_VARIABLE} is not set, and {beside} is not there; put ONNX Runtime {ORT_VERSION} there, or name its library in models.library"
+                ),
+            })
         })
     }
 
@@ -77,9 +83,10 @@ impl Places {
         if !configured.as_os_str().is_empty() {
             return configured.to_owned();
         }
+        let beside = self.beside.join("weights");
         match &self.workspace {
-            Some(workspace) => workspace.join(".cache/weights"),
-            None => self.beside.join("weights"),
+            Some(workspace) if !beside.is_dir() => workspace.join(".cache/weights"),
+            _ => beside,
         }
     }
 
@@ -95,9 +102,7 @@ impl Places {
         }
         let beside = self.beside.join(beside);
         match &self.workspace {
-            Some(workspace) if !beside.exists() || workspace.join(in_workspace).exists() => {
-                workspace.join(in_workspace)
-            }
+            Some(workspace) if !beside.exists() => workspace.join(in_workspace),
             _ => beside,
         }
     }
@@ -114,6 +119,26 @@ fn named(path: PathBuf, by: &str) -> Result<PathBuf, Exit> {
     }
     let shown = path.display();
     Err(Exit::unavailable(format!(
-        "{by} names {shown}, which is not a file; correct it, or unset it and run `make build`"
+        "{by} names {shown}, which is not a file; correct it, or unset it"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_the_binary_comes_before_a_checkout() {
+        let (beside, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let places = Places {
+            workspace: Some(workspace.path().to_owned()),
+            beside: beside.path().to_owned(),
+        };
+        let none = Path::new("");
+        assert_eq!(places.repository(none), workspace.path().join("models"));
+        std::fs::create_dir(beside.path().join("models")).unwrap();
+        assert_eq!(places.repository(none), beside.path().join("models"));
+        let named = Path::new("/somewhere");
+        assert_eq!(places.repository(named), named);
+    }
 }

@@ -2,18 +2,16 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use clap::Parser;
 use common::SystemClock;
 use gateway::{
-    boot::{self, Exit, Finding},
+    boot::{self, Exit, Finding, StopSignals},
     cli::{Cli, Command, Import, Options},
     disable_telemetry,
 };
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     disable_telemetry();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(usage) => return explain(&usage),
     };
@@ -50,34 +48,24 @@ fn serve(options: &Options) -> Result<(), Exit> {
     let settings = options.settings()?;
     gateway::install_logging(&settings.log)?;
     actix_rt::System::new().block_on(async {
-        let signal = |kind| signal(kind).map_err(Exit::unavailable);
-        let (mut terminate, mut interrupt) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        );
-        let mut told_to_stop = async || {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
+        let mut stop = StopSignals::install()?;
         let gateway = tokio::select! {
             started = boot::start(settings, Arc::new(SystemClock)) => started?,
-            () = told_to_stop() => return Ok(()),
+            () = stop.next() => return Ok(()),
         };
         println!("{}", gateway.listening_line());
         eprintln!("{}", gateway.try_line());
         let wedged = tokio::select! {
             reason = gateway.wedged() => Some(reason),
-            () = told_to_stop() => None,
+            () = stop.next() => None,
         };
         // A process that ends by itself drains on when it is told to stop; told twice, it ends.
         let first = wedged.is_some();
         let told_again = async {
             if first {
-                told_to_stop().await;
+                stop.next().await;
             }
-            told_to_stop().await;
+            stop.next_urgent().await;
         };
         tokio::select! {
             ended = gateway.drain(wedged) => ended,

@@ -3,6 +3,7 @@
 mod actors;
 mod arena;
 mod breakers;
+mod connections;
 mod process;
 mod requests;
 
@@ -32,7 +33,6 @@ pub(crate) struct Metrics {
     ready: IntGauge,
     degraded: IntCounterVec,
     retried_on_other_actor: IntCounter,
-    silent_connections: IntCounter,
     /// Requests by what they asked.
     pub(crate) requests: RequestMetrics,
     /// Memory of bodies in flight; set when scraped.
@@ -41,6 +41,8 @@ pub(crate) struct Metrics {
     pub(crate) breakers: BreakerMetrics,
     /// Tensor memory; set when scraped.
     pub(crate) arena: arena::ArenaMetrics,
+    /// Connections of all ports.
+    pub(crate) connections: connections::ConnectionMetrics,
     /// The inference actors; set when scraped.
     pub(crate) actors: ActorMetrics,
 }
@@ -80,9 +82,6 @@ impl Metrics {
         let help = "Requests asked of a second actor because the first could not finish.";
         let retried_on_other_actor = IntCounter::new(names::RETRIES, help)?;
         registry.register(Box::new(retried_on_other_actor.clone()))?;
-        let help = "Connections closed because they said nothing in their time.";
-        let silent_connections = IntCounter::new(names::SILENT_CONNECTIONS, help)?;
-        registry.register(Box::new(silent_connections.clone()))?;
         let help = "Memory that bodies in flight take together.";
         let body_bytes = IntGauge::new(names::BODY_BYTES, help)?;
         registry.register(Box::new(body_bytes.clone()))?;
@@ -97,6 +96,7 @@ impl Metrics {
             actors: ActorMetrics::new(&registry)?,
             breakers: BreakerMetrics::new(&registry)?,
             arena: arena::ArenaMetrics::new(&registry)?,
+            connections: connections::ConnectionMetrics::new(&registry)?,
             parse: seconds(names::PARSE_SECONDS, "Reading and parsing the request.")?,
             features: seconds(names::FEATURES_SECONDS, "Features, candidates and tensors.")?,
             queue: seconds(names::QUEUE_SECONDS, "Waiting for the actor.")?,
@@ -109,7 +109,6 @@ impl Metrics {
             degraded,
             batch_rows,
             retried_on_other_actor,
-            silent_connections,
             body_bytes,
             ready,
             registry,
@@ -152,11 +151,6 @@ impl Metrics {
     /// A request was asked of a second actor.
     pub(crate) fn retried_on_other_actor(&self) {
         self.retried_on_other_actor.inc();
-    }
-
-    /// A connection said nothing in its time.
-    pub(crate) fn closed_silent(&self) {
-        self.silent_connections.inc();
     }
 
     /// Tells scrapers whether the process is ready.

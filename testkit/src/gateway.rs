@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
@@ -75,6 +76,14 @@ impl Setup {
             repository: None,
         };
         Self { command, kept }
+    }
+
+    /// Started by a shell that runs this first, such as `ulimit`; to be called before anything else.
+    pub fn limited(mut self, limit: &str) -> Self {
+        let binary = self.command.get_program().to_owned();
+        self.command = Command::new("sh");
+        let script = format!("{limit}; exec \"$0\" \"$@\"");
+        self.args([OsStr::new("-c"), OsStr::new(&script), &binary])
     }
 
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
@@ -190,6 +199,11 @@ impl Gateway {
     /// Tells it to stop, as an orchestrator would.
     pub fn terminate(&self) {
         self.process.terminate();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Waits until it has ended by itself.

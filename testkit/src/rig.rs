@@ -74,7 +74,8 @@ impl Rig {
         let shipped = workspace().join("models/ml100k_din");
         fs::create_dir_all(&repository).unwrap();
         std::os::unix::fs::symlink(shipped, repository.join("ml100k_din")).unwrap();
-        let settings = Self::lay_out(&repository, models, config);
+        let scenes = "[scenes.home_feed]\n[scenes.catalogue]\n[scenes.genre_comedy]\n";
+        let settings = Self::lay_out(&repository, models, config) + scenes;
         Self::run(folder, &repository, &settings)
     }
 

@@ -26,6 +26,17 @@ pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
         "drain.delay",
         "must be shorter than drain.grace, which it is a part of",
     );
+    rule(
+        is_log_filter(&s.log.level),
+        "log.level",
+        "must be off, error, warn, info, debug or trace, and may add levels of modules: info,pool=debug",
+    );
+    let host = |h: &String| !h.is_empty() && h.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    rule(
+        s.admin.hosts.iter().all(host),
+        "admin.hosts",
+        "must be host names without a port",
+    );
     for (name, scene) in &s.scenes {
         let key = format!("scenes.{name}.pool");
         rule(scene.pool >= 1, &key, "must be at least 1");
@@ -43,6 +54,19 @@ pub(super) fn whole(s: &Settings) -> Vec<(String, String)> {
         );
     }
     broken
+}
+
+/// Whether every part is a level or a module with a level: what is neither would be taken for a
+/// module's name and silence all others.
+fn is_log_filter(text: &str) -> bool {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |text: &str| LEVELS.iter().any(|level| text.eq_ignore_ascii_case(level));
+    text.split(',')
+        .map(str::trim)
+        .all(|part| match part.split_once('=') {
+            Some((module, level)) => !module.is_empty() && is_level(level),
+            None => is_level(part),
+        })
 }
 
 fn addresses(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
@@ -88,6 +112,7 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("http.keep_alive", s.http.keep_alive),
         ("http.header_timeout", s.http.header_timeout),
         ("http.body_timeout", s.http.body_timeout),
+        ("http.write_timeout", s.http.write_timeout),
         ("limits.deadline", s.limits.deadline),
         ("limits.infer_deadline", s.limits.infer_deadline),
         ("models.load_timeout", s.models.load_timeout),
@@ -165,6 +190,21 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         s.limits.bodies_in_flight.0 >= largest.saturating_mul(2),
         "limits.bodies_in_flight",
         "must be at least twice the largest of limits.recommend_body and limits.infer_body",
+    );
+    rule(
+        (1..=10_000).contains(&s.http.http2_streams),
+        "http.http2_streams",
+        "must be 1 to 10000",
+    );
+    rule(
+        (4 << 10..=1 << 20).contains(&s.http.http2_head.0),
+        "http.http2_head",
+        "must be 4KiB to 1MiB",
+    );
+    rule(
+        s.limits.answers_in_flight.0 >= 64 << 20,
+        "limits.answers_in_flight",
+        "must be at least 64MiB: a single answer may take that",
     );
     let body = 1 << 10..=1 << 30;
     rule(

@@ -92,6 +92,7 @@ pub fn load(
             }])
         })?;
         places.lines = KeyLines::of(text);
+        keep_named_scenes(&mut merged, &table);
         lay_over(&mut merged, table);
     }
     for given in overrides {
@@ -151,6 +152,17 @@ fn read(
         };
         let mut key = error.path().to_string();
         let message = error.inner().message().trim().replace('\n', ", ");
+        // Putting a wrong value back can leave its table without a field that it never lacked.
+        if message.starts_with("missing field")
+            && problems
+                .iter()
+                .any(|p| p.key.starts_with(&format!("{key}.")))
+        {
+            if !remove(&mut merged, &key) {
+                return None;
+            }
+            continue;
+        }
         // The path of a missing field is its table's.
         if let Some(field) = message
             .strip_prefix("missing field `")
@@ -172,6 +184,17 @@ fn read(
         }
     }
     None
+}
+
+/// A file that has scenes replaces the built-in ones: of those, only what it names stays, as the
+/// defaults of the keys that it leaves out.
+fn keep_named_scenes(base: &mut Table, file: &Table) {
+    let Some(Value::Table(named)) = file.get("scenes") else {
+        return;
+    };
+    if let Some(Value::Table(built_in)) = base.get_mut("scenes") {
+        built_in.retain(|scene, _| named.contains_key(scene));
+    }
 }
 
 fn lay_over(base: &mut Table, over: Table) {
@@ -321,6 +344,63 @@ mod tests {
         let found = problems("[scenes.cart]\npool = 5\ncandidates = \"popular\"\n");
         assert_eq!(found.len(), 1, "{found:#?}");
         assert!(found[0].contains("scenes.cart.model"), "{found:#?}");
+    }
+
+    #[test]
+    fn a_wrong_value_of_a_new_scene_is_one_problem() {
+        let text = "[scenes.cart]\nmodel = \"m\"\npool = \"many\"\ncandidates = \"popular\"\n";
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(
+            found[0].starts_with("config.toml:3: scenes.cart.pool: "),
+            "{found:#?}"
+        );
+    }
+
+    #[test]
+    fn a_file_with_scenes_replaces_the_built_in_ones() {
+        let names =
+            |text: &str| -> Vec<String> { with_file(text).unwrap().scenes.into_keys().collect() };
+        let cart = "[scenes.cart]\nmodel = \"m\"\npool = 5\ncandidates = \"popular\"\n";
+        assert_eq!(names(cart), ["cart"]);
+        assert_eq!(names("[scenes.catalogue]\npool = 7\n"), ["catalogue"]);
+        assert!(names("[scenes]\n").is_empty());
+        assert_eq!(names("[log]\nlevel = \"warn\"\n").len(), 3);
+    }
+
+    #[test]
+    fn addresses_may_be_written_short() {
+        let http = |address: &str| {
+            let text = format!("[http]\naddress = \"{address}\"\n");
+            with_file(&text).map(|s| s.http.address.to_string())
+        };
+        assert_eq!(http("localhost:9000").unwrap(), "127.0.0.1:9000");
+        assert_eq!(http(":9000").unwrap(), "0.0.0.0:9000");
+        assert_eq!(http("*:9000").unwrap(), "0.0.0.0:9000");
+        assert_eq!(http("[::1]:9000").unwrap(), "[::1]:9000");
+        for wrong in ["9000", "example.org:80", "127.0.0.1", "localhost:99999"] {
+            let told = http(wrong).unwrap_err().to_string();
+            assert!(told.contains("127.0.0.1:8000"), "{wrong}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_log_level_that_is_none_is_refused() {
+        let level = |level: &str| problems(&format!("[log]\nlevel = \"{level}\"\n"));
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,pool=debug",
+            "gateway::boot=trace",
+        ] {
+            assert!(level(good).is_empty(), "{good}");
+        }
+        for wrong in ["verbose", "", "info,verbose", "info,pool=loud"] {
+            let found = level(wrong);
+            assert_eq!(found.len(), 1, "{wrong}: {found:?}");
+            assert!(found[0].contains("log.level"), "{found:?}");
+        }
     }
 
     #[test]

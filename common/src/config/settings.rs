@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::address;
 use crate::{ByteSize, ModelName, Span};
 
 macro_rules! sections {
@@ -35,6 +36,7 @@ sections! {
     }
     /// The data port.
     Http {
+        #[serde(deserialize_with = "address::deserialize")]
         address: SocketAddr,
         workers: usize,
         max_connections: usize,
@@ -42,15 +44,21 @@ sections! {
         keep_alive: Span,
         header_timeout: Span,
         body_timeout: Span,
+        write_timeout: Span,
+        http2_streams: u32,
+        http2_head: ByteSize,
     }
     /// The gRPC port.
     Grpc {
+        #[serde(deserialize_with = "address::deserialize")]
         address: SocketAddr,
     }
     /// The admin port.
     Admin {
+        #[serde(deserialize_with = "address::deserialize")]
         address: SocketAddr,
         token: Secret,
+        hosts: Vec<String>,
     }
     /// Bounds on requests.
     Limits {
@@ -60,6 +68,7 @@ sections! {
         infer_body: ByteSize,
         discard_body: ByteSize,
         bodies_in_flight: ByteSize,
+        answers_in_flight: ByteSize,
         candidates: usize,
     }
     /// The model repository and its actors.

@@ -20,9 +20,9 @@ pub(super) async fn observed(state: &State) -> Option<ActorSnapshot> {
 }
 
 /// `GET /admin/breakers`.
-pub(super) async fn list(state: Data<State>) -> HttpResponse {
+pub(super) async fn list(request: HttpRequest, state: Data<State>) -> HttpResponse {
     match observed(&state).await {
-        Some(snapshot) => HttpResponse::Ok().json(snapshot),
+        Some(snapshot) => super::show(&request, &snapshot),
         None => {
             let told = "the breaker's actor does not answer; the fronts keep its last word for breaker.state_ttl";
             respond::failed(&Failure::new(ErrorCode::Internal, told), "")

@@ -58,7 +58,7 @@ fn library(
         readable(&path)?;
         let library = OrtLibrary::load(&path).map_err(|e| {
             Exit::unavailable(format!(
-                "{e}; run `make build` to fetch the right one, or correct ORT_DYLIB_PATH"
+                "{e}; correct ORT_DYLIB_PATH or models.library (in a checkout, `make build` fetches the right one)"
             ))
         })?;
         Ok((path, library))

@@ -1,75 +1,61 @@
 //! A gateway that runs.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use actix_rt::task::JoinHandle;
-use actix_web::dev::ServerHandle;
+use pool::ModelStatus;
 
-use super::{drain::WorkerEnd, listeners::DrainingListener};
+use super::{
+    port::{Port, Running},
+    try_line::try_line,
+    worker_end::WorkerEnd,
+};
 use crate::front::Shared;
-
-pub(super) type Running = (ServerHandle, JoinHandle<io::Result<()>>);
 
 /// A gateway that serves.
 pub struct Gateway {
     pub(super) shared: Arc<Shared>,
     pub(super) workers: Vec<WorkerEnd>,
-    pub(super) listener: DrainingListener,
+    /// The data ports, which one server accepts from.
+    pub(super) ports: Vec<Port>,
     pub(super) data_server: Running,
+    pub(super) admin: Port,
     pub(super) admin_server: Running,
-    http: SocketAddr,
-    admin: SocketAddr,
-}
-
-/// What a gateway that serves is made of.
-pub(super) struct Parts {
-    pub(super) shared: Arc<Shared>,
-    pub(super) workers: Vec<WorkerEnd>,
-    pub(super) listener: DrainingListener,
-    pub(super) data_server: Running,
-    pub(super) admin_server: Running,
-    /// Of the data port and of the admin port.
-    pub(super) addresses: (SocketAddr, SocketAddr),
 }
 
 impl Gateway {
-    pub(super) fn new(parts: Parts) -> Self {
-        let (http, admin) = parts.addresses;
-        Self {
-            shared: parts.shared,
-            workers: parts.workers,
-            listener: parts.listener,
-            data_server: parts.data_server,
-            admin_server: parts.admin_server,
-            http,
-            admin,
-        }
+    /// Where a data port listens, if it is served.
+    fn data_port(&self, name: &str) -> Option<SocketAddr> {
+        let port = self.ports.iter().find(|port| port.name == name);
+        port.map(|port| port.address)
     }
 
-    /// Where the data port listens.
-    #[must_use]
-    pub fn http(&self) -> SocketAddr {
-        self.http
-    }
-
-    /// Where the admin port listens.
-    #[must_use]
-    pub fn admin(&self) -> SocketAddr {
-        self.admin
-    }
-
-    /// The line that tells whoever started the process that it is ready, and where.
+    /// The line that tells whoever started the process that it is ready, and where. A port that is
+    /// not served shows as `-`.
     #[must_use]
     pub fn listening_line(&self) -> String {
-        format!("listening http={} grpc=- admin={}", self.http, self.admin)
+        let listed = ["http", "grpc"].map(|name| {
+            let address = self.data_port(name);
+            let address = address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+            format!("{name}={address}")
+        });
+        format!(
+            "listening {} admin={}",
+            listed.join(" "),
+            self.admin.address
+        )
     }
 
     /// A command a person can try.
     #[must_use]
     pub fn try_line(&self) -> String {
-        let body = r#"{"user_id":"196","top_k":5,"include":["title"]}"#;
-        let url = format!("http://{}/v2/recommend/item", self.http);
-        format!("try: curl -s {url} -H 'content-type: application/json' -d '{body}'")
+        let http = self.data_port("http").unwrap_or(self.admin.address);
+        let table = self.shared.pool.table();
+        let served = table
+            .models()
+            .filter(|route| route.status == ModelStatus::Ready);
+        let mut models: Vec<_> = served.map(|route| route.name.to_string()).collect();
+        models.sort_unstable();
+        try_line(&http.to_string(), &self.shared.settings.scenes, &models)
     }
 
     /// Resolves, with the reason, when the process can no longer be mended from inside.
@@ -79,7 +65,7 @@ impl Gateway {
 
     /// Stops at once, for a start that failed.
     pub(super) async fn stop_now(self) {
-        self.data_server.0.stop(false).await;
-        self.admin_server.0.stop(false).await;
+        self.data_server.handle.stop(false).await;
+        self.admin_server.handle.stop(false).await;
     }
 }

@@ -10,22 +10,21 @@ use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository}
 use tokio::sync::mpsc;
 
 use super::{
-    Exit, Gateway,
-    drain::WorkerEnd,
-    listeners::{DrainingListener, listen},
-    malloc, memory_watch,
-    running::Parts,
+    Exit, Gateway, descriptors, malloc, memory_watch,
+    port::{Port, Running},
+    worker_end::WorkerEnd,
 };
 use crate::{
     admin,
-    admission::BodyBudget,
-    app::{Worker, admin_server, data_server, worker_count},
+    admission::{AnswerBudget, BodyBudget},
+    app::{DataPorts, admin_server, data_server, worker_count},
     features::EmbeddedStore,
     front::Shared,
     locate,
     metrics::Metrics,
     phase::Phase,
     recommend::LastLists,
+    worker::Worker,
 };
 
 /// Threads that have not come up by then will not.
@@ -34,22 +33,20 @@ const WORKERS_UP_WITHIN: Duration = Duration::from_secs(30);
 /// Starts everything on the actix system of this thread; returns once all that loads is warm.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, Exit> {
     malloc::return_large_buffers();
+    descriptors::raise(&settings)?;
     let places = locate::Places::of_this_process();
     let library = OrtLibrary::load(&places.library(&settings.models.library)?).map_err(|e| {
         Exit::unavailable(format!(
-            "{e}; run `make build` to fetch the right one, or correct ORT_DYLIB_PATH"
+            "{e}; correct ORT_DYLIB_PATH or models.library (in a checkout, `make build` fetches the right one)"
         ))
     })?;
     let store = EmbeddedStore::open(&places.store(&settings.features.store))?;
     let repository =
         Repository::scan(&places.repository(&settings.models.repository)).map_err(Exit::missing)?;
-    let http = listen(settings.http.address, settings.http.backlog, "--http")?;
-    let admin = listen(settings.admin.address, settings.http.backlog, "--admin")?;
-    let address =
-        |listener: &std::net::TcpListener| listener.local_addr().map_err(Exit::unavailable);
-    let (http_address, admin_address) = (address(&http)?, address(&admin)?);
+    let backlog = settings.http.backlog;
+    let (http, http_socket) = Port::take("http", settings.http.address, backlog, "--http")?;
+    let (admin, admin_socket) = Port::take("admin", settings.admin.address, backlog, "--admin")?;
 
-    let listener = DrainingListener::of(&http).map_err(Exit::unavailable)?;
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
     let (directory, breaker) = breaker(&settings, &clock, &metrics);
     let memory = memory_watch::of_this_machine();
@@ -67,6 +64,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         last_lists: LastLists::default(),
         metrics,
         bodies: BodyBudget::new(settings.limits.bodies_in_flight),
+        answers: AnswerBudget::new(settings.limits.answers_in_flight),
         directory,
         breaker,
         phase: Arc::new(Phase::default()),
@@ -76,25 +74,25 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     });
     let count = worker_count(&shared.settings);
     let (started, announced) = mpsc::channel(count);
-    let data = data_server(Arc::clone(&shared), http, started).map_err(Exit::unavailable)?;
-    let data_handle = data.handle();
-    let data = actix_rt::spawn(data);
+    let ports = DataPorts { http: http_socket };
+    let data = data_server(Arc::clone(&shared), ports, started).map_err(Exit::unavailable)?;
+    let data_server = Running::spawn(data);
     let workers = workers(announced, count).await?;
+    let of = |port: &Port| (port.name, Arc::clone(&port.ledgers));
     let state = admin::State {
         shared: Arc::clone(&shared),
+        ports: vec![of(&http), of(&admin)],
         fronts: workers.iter().map(|w| w.front.clone()).collect(),
     };
-    let admin = admin_server(Arc::new(state), admin).map_err(Exit::unavailable)?;
-    let admin_handle = admin.handle();
-    let admin = actix_rt::spawn(admin);
-    let gateway = Gateway::new(Parts {
+    let served = admin_server(Arc::new(state), admin_socket).map_err(Exit::unavailable)?;
+    let gateway = Gateway {
         shared: Arc::clone(&shared),
         workers: workers.iter().map(WorkerEnd::of).collect(),
-        listener,
-        data_server: (data_handle, data),
-        admin_server: (admin_handle, admin),
-        addresses: (http_address, admin_address),
-    });
+        ports: vec![http],
+        data_server,
+        admin,
+        admin_server: Running::spawn(served),
+    };
     match models(&shared, repository, workers).await {
         Ok(()) => {
             shared.phase.become_serving();

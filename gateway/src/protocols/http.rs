@@ -13,6 +13,12 @@ mod unread;
 
 use actix_web::web::ServiceConfig;
 
+pub(crate) use self::{
+    body::{BodyLimits, read_body},
+    fallback::reading,
+    unread::holding,
+};
+
 /// The paths of the data port.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     // Fixed paths first: a path with a model's name in it costs a pattern to match.

@@ -14,20 +14,20 @@ use crate::{
 
 /// Bounds on a body.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BodyLimits<'b> {
+pub(crate) struct BodyLimits<'b> {
     /// What it shares with all others.
-    pub(super) budget: &'b Arc<BodyBudget>,
+    pub(crate) budget: &'b Arc<BodyBudget>,
     /// Largest body taken.
-    pub(super) most: ByteSize,
+    pub(crate) most: ByteSize,
     /// Of a larger one, at most this much is read and thrown away: a client that is still sending
     /// would otherwise see its connection reset instead of the answer.
-    pub(super) discard: ByteSize,
+    pub(crate) discard: ByteSize,
     /// The body must be there within this time.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
 }
 
 /// Reads the whole body, or says why not.
-pub(super) async fn read_body(
+pub(crate) async fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
     limits: BodyLimits<'_>,

@@ -1,7 +1,7 @@
 //! Resources with one method, and paths and methods that are not served.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Route,
+    HttpRequest, HttpResponse, Route, guard,
     http::header,
     web::{self, Data, ServiceConfig},
 };
@@ -15,7 +15,12 @@ use crate::{
     request::{Metadata, MetadataKey, Protocol},
 };
 
-/// A path that only answers GET.
+/// A route for GET, and for HEAD, whose answer is the same without its body.
+pub(crate) fn reading() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// A path that only answers GET and HEAD.
 pub(super) fn get(config: &mut ServiceConfig, protocol: Protocol, path: &str, route: Route) {
     let refusal = move |request: HttpRequest, recommender: Data<Recommender>| async move {
         only_get(&request, recommender.front(), protocol)
@@ -46,9 +51,9 @@ pub(super) fn only_post(request: &HttpRequest, front: &Front, protocol: Protocol
     wrong_method(request, front, protocol, "POST")
 }
 
-/// The answer to another method than GET.
+/// The answer to another method than GET and HEAD.
 pub(super) fn only_get(request: &HttpRequest, front: &Front, protocol: Protocol) -> HttpResponse {
-    wrong_method(request, front, protocol, "GET")
+    wrong_method(request, front, protocol, "GET, HEAD")
 }
 
 fn wrong_method(

@@ -30,13 +30,16 @@ mod target;
 use actix_web::web::{self, ServiceConfig};
 
 pub(crate) use self::control::{Change, change, list};
-use super::fallback::{get, post};
+use super::fallback::{get, post, reading};
 use crate::request::Protocol;
 
 /// The paths of the data port.
 pub(super) fn configure(config: &mut ServiceConfig) {
     let oip = Protocol::Oip;
-    get(config, oip, "/v2", web::get().to(metadata::server));
+    // The protocol's description names the path with and without the slash.
+    for path in ["/v2", "/v2/"] {
+        get(config, oip, path, reading().to(metadata::server));
+    }
     let models = web::scope("/v2/models").default_service(web::to(paths::serve));
     config.service(models);
     let index = "/v2/repository/index";

@@ -17,7 +17,12 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use self::describe::responses;
-use super::{fallback::get, oip::openapi::Described, respond::ErrorBody, rest::openapi as rest};
+use super::{
+    fallback::{get, reading},
+    oip::openapi::Described,
+    respond::ErrorBody,
+    rest::openapi as rest,
+};
 use crate::{recommend::Recommender, request::Protocol};
 
 /// Models named as examples; a repository may hold thousands.
@@ -25,7 +30,7 @@ const MAX_EXAMPLES: usize = 20;
 
 /// The path of the document.
 pub(super) fn configure(config: &mut ServiceConfig) {
-    get(config, Protocol::Rest, "/openapi.json", web::get().to(show));
+    get(config, Protocol::Rest, "/openapi.json", reading().to(show));
 }
 
 /// The document for this process's configuration.

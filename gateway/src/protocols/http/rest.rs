@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 pub(crate) use self::recommend::parse;
-use super::fallback::{get, not_found, post};
+use super::fallback::{get, not_found, post, reading};
 use crate::{recommend::Recommender, request::Protocol};
 
 /// The paths of the data port, and the answer where no path matches.
@@ -22,12 +22,12 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         "/v2/recommend/item",
         web::post().to(recommend::item),
     );
-    get(config, rest, "/v2/health/live", web::get().to(health::live));
+    get(config, rest, "/v2/health/live", reading().to(health::live));
     get(
         config,
         rest,
         "/v2/health/ready",
-        web::get().to(health::ready),
+        reading().to(health::ready),
     );
     let other = |request: HttpRequest, recommender: Data<Recommender>| async move {
         not_found(&request, recommender.front(), Protocol::Rest)

@@ -38,7 +38,7 @@ impl MessageBody for Holding {
 
 /// The refusal with the request's payload; one that was read to its end makes no difference.
 #[must_use]
-pub(super) fn holding(refusal: HttpResponse, unread: Payload) -> HttpResponse {
+pub(crate) fn holding(refusal: HttpResponse, unread: Payload) -> HttpResponse {
     refusal.map_body(|_, body| {
         let held = Holding {
             body,

@@ -30,7 +30,9 @@ pub(super) async fn serve(
     match asked {
         Asked::Infer if method == Method::POST => infer::infer(request, payload, recommender).await,
         Asked::Infer => only_post(&request, front, Protocol::Oip),
-        _ if method != Method::GET => only_get(&request, front, Protocol::Oip),
+        _ if !matches!(*method, Method::GET | Method::HEAD) => {
+            only_get(&request, front, Protocol::Oip)
+        }
         // So no model's metadata are there under the name `stats`.
         Asked::Metadata if of_all => stats::of_all(recommender).await,
         Asked::Metadata => metadata::model(request, recommender).await,
