@@ -51,19 +51,18 @@ fn serve(options: &Options) -> Result<(), Exit> {
         let mut stop = StopSignals::install()?;
         let gateway = tokio::select! {
             started = boot::start(settings, Arc::new(SystemClock)) => started?,
-            () = stop.next() => return Ok(()),
+            _ = stop.next() => return Ok(()),
         };
         println!("{}", gateway.listening_line());
         eprintln!("{}", gateway.try_line());
-        let wedged = tokio::select! {
-            reason = gateway.wedged() => Some(reason),
-            () = stop.next() => None,
+        let (wedged, urgent) = tokio::select! {
+            reason = gateway.wedged() => (Some(reason), false),
+            urgent = stop.next() => (None, urgent),
         };
-        // A process that ends by itself drains on when it is told to stop; told twice, it ends.
-        let first = wedged.is_some();
+        // Told to stop a second time, it ends at once; what began the drain may have been no such word.
         let told_again = async {
-            if first {
-                stop.next().await;
+            if !urgent {
+                stop.next_urgent().await;
             }
             stop.next_urgent().await;
         };

@@ -33,8 +33,8 @@ impl StopSignals {
         })
     }
 
-    /// Resolves with the next of them.
-    pub async fn next(&mut self) {
+    /// Resolves with the next of them, and says whether it was SIGTERM or SIGINT.
+    pub async fn next(&mut self) -> bool {
         let Self {
             terminate,
             interrupt,
@@ -52,9 +52,9 @@ impl StopSignals {
             }
         };
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = pin!(others) => {}
+            _ = terminate.recv() => true,
+            _ = interrupt.recv() => true,
+            () = pin!(others) => false,
         }
     }
 

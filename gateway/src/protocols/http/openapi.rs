@@ -9,7 +9,7 @@ pub(super) mod describe;
 use actix_web::{
     HttpResponse,
     http::StatusCode,
-    web::{self, Data, ServiceConfig},
+    web::{Data, ServiceConfig},
 };
 use common::config::Settings;
 use pool::ModelStatus;
