@@ -42,6 +42,8 @@ pub struct BreakerActorOptions {
     pub clock: ReadClock,
     /// Time between ticks: how late an opening, a probe phase or a ramp step may be.
     pub tick: Duration,
+    /// With no tick for longer than this, the process stood still meanwhile.
+    pub standstill: Duration,
     pub on_change: OnChange,
 }
 
@@ -53,6 +55,8 @@ pub struct BreakerActor {
     last_panic: Option<String>,
     clock: ReadClock,
     tick: Duration,
+    standstill: Duration,
+    last_seen: Option<Instant>,
     on_change: OnChange,
     outcomes: u64,
     truncated: u64,
@@ -68,6 +72,8 @@ impl BreakerActor {
             last_panic: None,
             clock: options.clock,
             tick: options.tick,
+            standstill: options.standstill,
+            last_seen: None,
             on_change: options.on_change,
             outcomes: 0,
             truncated: 0,
@@ -81,10 +87,19 @@ impl BreakerActor {
         now: Instant,
         work: impl FnOnce(&mut Registry, &mut Vec<KeyTransition>) -> R,
     ) -> Option<R> {
+        let gap = self.gap_before(now);
         let (registry, on_change) = (self.registry.as_mut()?, &self.on_change);
         // What a panic leaves half done inside the registry goes with it.
         let done = catch_unwind(AssertUnwindSafe(|| {
             let mut changes = Vec::new();
+            if let Some(from) = gap {
+                let missing = now.saturating_duration_since(from);
+                tracing::warn!(
+                    ?missing,
+                    "the process stood still; requests in flight are no evidence"
+                );
+                registry.stood_still(from, now);
+            }
             let result = work(registry, &mut changes);
             for change in &changes {
                 log_change(change);
@@ -93,6 +108,12 @@ impl BreakerActor {
             result
         }));
         done.map_err(|panic| self.fall(&*panic, now)).ok()
+    }
+
+    /// When this actor last ran, if that is too long ago for a thread that runs.
+    fn gap_before(&mut self, now: Instant) -> Option<Instant> {
+        let last = self.last_seen.replace(now)?;
+        (now.saturating_duration_since(last) > self.standstill).then_some(last)
     }
 
     fn fall(&mut self, panic: &(dyn Any + Send), now: Instant) {

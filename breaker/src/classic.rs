@@ -10,7 +10,7 @@ use crate::snapshot::Learned;
 use crate::transition::{Force, Reason, State, Transition};
 use crate::window::Windows;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
@@ -38,7 +38,7 @@ impl ClassicBreaker {
         era: u32,
         now: Instant,
     ) -> Self {
-        let scale = Scale::new(profile.slo / 16, profile.deadline * 2);
+        let scale = Scale::of(&profile);
         Self {
             windows: Windows::new(
                 settings.slots(),
@@ -84,6 +84,10 @@ impl ClassicBreaker {
             return Some(self.enter(Phase::Closed, Reason::ProbesPassed, now));
         }
         Some(self.open(Reason::ProbeFailures, now))
+    }
+
+    pub(crate) fn stood_still(&mut self, gap: Duration) {
+        self.windows.stood_still(gap);
     }
 
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Transition> {
@@ -175,8 +179,8 @@ impl ClassicBreaker {
     pub(crate) fn learned(&self) -> Learned {
         Learned {
             threshold_us: self.baseline_us.map(|base| base * self.settings.multiplier),
-            baseline_us: self.baseline_us,
-            p99_us: self.p99_us,
+            baseline_us: self.baseline_us.and_then(|us| self.windows.shown_us(us)),
+            p99_us: self.p99_us.and_then(|us| self.windows.shown_us(us)),
             samples: self.windows.newest(usize::MAX).counts().requests,
             ..Learned::default()
         }

@@ -1,116 +1,104 @@
 //! Which key has which gate. Shared by the fronts, which look keys up, and the registry.
 //!
-//! A front asks once per key and keeps the gate ([`FrontView`]); the lock here is off the request's
-//! usual path. Bounded: at the cap the least useful key makes room.
+//! Two concurrent maps, by key and by place, so that a look-up takes one shard's read lock only. A
+//! mutex orders the first uses of keys: choosing a place, and forgetting the key that had it, must
+//! be one step. A front asks once per key and keeps the gate ([`FrontView`]). Bounded: at the cap
+//! the least useful key makes room.
 
 use crate::gate::{Admission, Gate, GateOptions};
 use crate::key::{BreakerKey, KeyRef};
 use crate::settings::KeyProfile;
+use dashmap::DashMap;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 #[derive(Debug)]
 pub struct Directory {
     options: GateOptions,
-    max_keys: usize,
-    table: Mutex<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    by_key: HashMap<BreakerKey, Arc<Gate>>,
-    by_place: Vec<(BreakerKey, Arc<Gate>)>,
-    /// Incarnations are never reused, so that a late report of a forgotten key finds nobody.
-    incarnations: u32,
+    max_keys: u32,
+    by_key: DashMap<BreakerKey, Arc<Gate>>,
+    by_place: DashMap<u32, (BreakerKey, Arc<Gate>)>,
+    /// The next incarnation, and the right to assign places. Incarnations are never reused, so
+    /// that a late report of a forgotten key finds nobody.
+    assign: Mutex<u32>,
 }
 
 impl Directory {
     pub(crate) fn new(options: GateOptions, max_keys: usize) -> Self {
         Self {
             options,
-            max_keys: max_keys.max(1),
-            table: Mutex::default(),
+            max_keys: u32::try_from(max_keys).unwrap_or(u32::MAX).max(1),
+            by_key: DashMap::new(),
+            by_place: DashMap::new(),
+            assign: Mutex::default(),
         }
     }
 
     /// The gate of `key`, made on first use. `profile` is taken then and kept until the key is
     /// forgotten.
     pub fn gate(&self, key: &BreakerKey, profile: KeyProfile, now: Instant) -> Arc<Gate> {
-        let mut table = self.lock();
-        if let Some(gate) = table.by_key.get(key) {
-            return Arc::clone(gate);
+        match self.by_key.get(key) {
+            Some(gate) => Arc::clone(&gate),
+            None => self.assign(key, profile, now),
         }
-        let place = if table.by_place.len() < self.max_keys {
-            table.by_place.len()
-        } else {
-            table.least_useful()
+    }
+
+    fn assign(&self, key: &BreakerKey, profile: KeyProfile, now: Instant) -> Arc<Gate> {
+        // A panic elsewhere leaves at worst a key without a place, which gets one at its next use.
+        let mut next = self.assign.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been first.
+        if let Some(gate) = self.by_key.get(key) {
+            return Arc::clone(&gate);
+        }
+        let assigned = u32::try_from(self.by_place.len()).unwrap_or(u32::MAX);
+        let place = match assigned < self.max_keys {
+            true => assigned,
+            false => self.least_useful(),
         };
-        let incarnation = table.incarnations;
-        table.incarnations = incarnation.wrapping_add(1);
-        let place_number = u32::try_from(place).expect("the cap on keys is far below 2^32");
-        let gate = Gate::new(
-            KeyRef {
-                place: place_number,
-                incarnation,
-            },
-            profile,
-            &self.options,
-        );
+        let incarnation = *next;
+        *next = incarnation.wrapping_add(1);
+        let gate = Gate::new(KeyRef { place, incarnation }, profile, &self.options);
         gate.touch(now);
-        table.settle(place, key.clone(), Arc::clone(&gate));
+        // Retired before it is replaced: whoever holds a gate that no place resolves to any more sees
+        // so and looks its key up again.
+        let former = self.by_place.get(&place).map(|entry| entry.value().clone());
+        if let Some((old_key, old_gate)) = former {
+            old_gate.retire();
+            self.by_key.remove(&old_key);
+        }
+        self.by_place
+            .insert(place, (key.clone(), Arc::clone(&gate)));
+        self.by_key.insert(key.clone(), Arc::clone(&gate));
         gate
+    }
+
+    fn least_useful(&self) -> u32 {
+        let all = self.by_place.iter();
+        all.min_by_key(|entry| entry.value().1.usefulness())
+            .map_or(0, |entry| *entry.key())
     }
 
     /// The key and gate that `key_ref` stands for, unless forgotten.
     pub(crate) fn resolve(&self, key_ref: KeyRef) -> Option<(BreakerKey, Arc<Gate>)> {
-        let table = self.lock();
-        let (key, gate) = table.by_place.get(key_ref.place as usize)?;
+        let entry = self.by_place.get(&key_ref.place)?;
+        let (key, gate) = entry.value();
         (gate.key() == key_ref).then(|| (key.clone(), Arc::clone(gate)))
     }
 
     /// The reference of the key written as `name` (`model:version:scene`).
     pub(crate) fn find(&self, name: &str) -> Option<KeyRef> {
-        let table = self.lock();
-        let (_, gate) = table
-            .by_place
-            .iter()
-            .find(|(key, _)| key.to_string() == name)?;
-        Some(gate.key())
+        let mut all = self.by_place.iter();
+        all.find(|entry| entry.value().0.to_string() == name)
+            .map(|entry| entry.value().1.key())
     }
 
-    /// Every key now known.
+    /// Every key now known, by place.
     pub(crate) fn known(&self) -> Vec<KeyRef> {
-        self.lock()
-            .by_place
-            .iter()
-            .map(|(_, gate)| gate.key())
-            .collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        // A panic elsewhere cannot leave the table half-changed in a way that matters: at worst a
-        // key has no gate yet and gets one.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Table {
-    fn least_useful(&self) -> usize {
-        let all = self.by_place.iter().enumerate();
-        all.min_by_key(|(_, (_, gate))| gate.usefulness())
-            .map_or(0, |(place, _)| place)
-    }
-
-    fn settle(&mut self, place: usize, key: BreakerKey, gate: Arc<Gate>) {
-        if let Some((old_key, old_gate)) = self.by_place.get(place) {
-            old_gate.retire();
-            self.by_key.remove(old_key);
-            self.by_place[place] = (key.clone(), Arc::clone(&gate));
-        } else {
-            self.by_place.push((key.clone(), Arc::clone(&gate)));
-        }
-        self.by_key.insert(key, gate);
+        let all = self.by_place.iter();
+        let mut known: Vec<KeyRef> = all.map(|entry| entry.value().1.key()).collect();
+        known.sort_unstable_by_key(|key| key.place);
+        known
     }
 }
 
@@ -185,6 +173,31 @@ mod tests {
             &directory.gate(&key("home"), profile, now)
         ));
         assert_eq!(directory.find("din:1:home"), Some(first.key()));
+    }
+
+    #[test]
+    fn threads_that_race_for_many_keys_share_their_gates_within_the_cap() {
+        let now = origin();
+        let directory = directory(8, now);
+        let profile = KeyProfile::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for round in 0..500 {
+                        let key = key(&format!("scene-{}", round % 24));
+                        let gate = directory.gate(&key, profile, now);
+                        assert!(directory.resolve(gate.key()).is_some() || gate.is_retired());
+                    }
+                });
+            }
+        });
+        let known = directory.known();
+        assert_eq!(known.len(), 8);
+        for key_ref in known {
+            let (key, gate) = directory.resolve(key_ref).unwrap();
+            assert!(Arc::ptr_eq(&gate, &directory.gate(&key, profile, now)));
+        }
+        assert_eq!(directory.by_key.len(), 8);
     }
 
     #[test]

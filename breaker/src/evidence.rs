@@ -90,8 +90,7 @@ impl EvidenceBreaker {
         seed: u64,
         now: Instant,
     ) -> Self {
-        // A sixteenth of the promise and twice the deadline: no decision needs values beyond.
-        let scale = Scale::new(profile.slo / 16, profile.deadline * 2);
+        let scale = Scale::of(&profile);
         let late = profile.deadline.mul_f64(settings.ceiling_share);
         Self {
             windows: Windows::new(settings.slow_slots, settings.slot, scale, late, now),
@@ -174,6 +173,16 @@ impl EvidenceBreaker {
         self.enter(phase, force.reason(), now)
     }
 
+    /// The process stood still for `gap`: slots, streaks and ramp steps get that time again.
+    pub(crate) fn stood_still(&mut self, gap: Duration) {
+        self.windows.stood_still(gap);
+        self.streak.stood_still(gap);
+        self.slow_calls.first = self.slow_calls.first.map(|first| first + gap);
+        if let Phase::Ramp(ramp) = self.phase {
+            self.phase = Phase::Ramp(ramp.stood_still(gap));
+        }
+    }
+
     pub(crate) fn set_cautious(&mut self, cautious: bool) {
         self.cautious = cautious;
     }
@@ -225,9 +234,16 @@ impl EvidenceBreaker {
             threshold_us: Some(limits.threshold_us),
             ceiling_us: Some(limits.ceiling_us),
             ceiling_raised: limits.ceiling_raised,
-            baseline_us: self.baseline.p99_us(),
-            p99_us: self.tail.map(|tail| tail.p99_us),
-            p99_bound_us: self.tail.map(|tail| tail.bound_us),
+            baseline_us: self
+                .baseline
+                .p99_us()
+                .and_then(|us| self.windows.shown_us(us)),
+            p99_us: self
+                .tail
+                .and_then(|tail| self.windows.shown_us(tail.p99_us)),
+            p99_bound_us: self
+                .tail
+                .and_then(|tail| self.windows.shown_us(tail.bound_us)),
             samples: self
                 .windows
                 .newest(self.settings.slow_slots)
@@ -240,7 +256,7 @@ impl EvidenceBreaker {
     }
 
     fn limits(&self) -> Threshold {
-        threshold(self.baseline.p99_us(), &self.profile, &self.settings)
+        threshold(&self.baseline, &self.profile, &self.settings)
     }
 
     /// The share of failures that is normal for the key.

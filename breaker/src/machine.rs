@@ -137,6 +137,11 @@ impl Breaker {
         change
     }
 
+    /// The process stood still for `gap`; what is measured in time gets that time again.
+    pub(crate) fn stood_still(&mut self, gap: Duration) {
+        each!(&mut self.rule, rule => rule.stood_still(gap));
+    }
+
     /// Halves the admission while closed; the plain rule knows no caution.
     pub fn set_cautious(&mut self, cautious: bool) {
         if let Rule::Evidence(rule) = &mut self.rule {
@@ -187,6 +192,7 @@ impl Breaker {
             state: posture.state,
             era: posture.era,
             admitted_share: f64::from(posture.share_bps) / 1e4,
+            admitted_at_once: None,
             open_remaining_ms: remaining.map(|left| left.as_millis() as u64),
             transitions: self.transitions,
             last_reason: self.last_reason,

@@ -33,6 +33,14 @@ impl Ramp {
         settings.ramp_percent.get(self.step).copied().unwrap_or(100)
     }
 
+    /// The process stood still for `gap`: the step gets its time again.
+    pub(crate) fn stood_still(self, gap: Duration) -> Self {
+        Self {
+            began: self.began + gap,
+            ..self
+        }
+    }
+
     pub(crate) fn due(&self, step: Duration) -> Instant {
         self.began + step
     }

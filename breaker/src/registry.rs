@@ -34,9 +34,14 @@ pub struct Registry {
     /// The fault is widespread: concurrency is limited instead of rejecting everything.
     widespread: bool,
     widespread_min_keys: usize,
+    widespread_concurrency: u32,
     state_ttl: Duration,
     seed: u64,
     unknown_reports: u64,
+    /// The last time that the process stood still, from and to.
+    stood_still: Option<(Instant, Instant)>,
+    /// Reports of requests that were in flight while it did.
+    interrupted_reports: u64,
 }
 
 #[derive(Debug)]
@@ -88,9 +93,12 @@ impl Registry {
             process_era_began: now,
             widespread: false,
             widespread_min_keys: settings.widespread_min_keys,
+            widespread_concurrency: settings.widespread_concurrency,
             state_ttl: settings.state_ttl,
             seed,
             unknown_reports: 0,
+            stood_still: None,
+            interrupted_reports: 0,
         };
         for key in registry.directory.known() {
             registry.admit_key(key, now);
@@ -113,6 +121,10 @@ impl Registry {
         for seen in observations {
             // A batch arrives a little after its outcomes; none of them lies in the future.
             let at = seen.completed_at.min(now);
+            if self.was_interrupted(seen) {
+                self.interrupted_reports += 1;
+                continue;
+            }
             self.record_one(seen, at, changes);
             self.record_process(seen, at, changes);
         }
@@ -143,6 +155,23 @@ impl Registry {
         let era = self.process.posture().era;
         let change = self.process.record(era, &seen.report, at);
         self.note_process(change, changes);
+    }
+
+    /// The process stood still (suspended, or its virtual CPU was taken away) from `from` to `to`.
+    /// That says nothing about any model: what is measured in time gets the time again, and a
+    /// request that was in flight meanwhile is no evidence.
+    pub fn stood_still(&mut self, from: Instant, to: Instant) {
+        let gap = to.saturating_duration_since(from);
+        self.stood_still = Some((from, to));
+        self.process.stood_still(gap);
+        for entry in self.entries.iter_mut().flatten() {
+            entry.breaker.stood_still(gap);
+        }
+    }
+
+    fn was_interrupted(&self, seen: &Observation) -> bool {
+        self.stood_still
+            .is_some_and(|(from, to)| seen.admitted_at < to && seen.completed_at > from)
     }
 
     /// Lets time pass.
@@ -207,13 +236,20 @@ impl Registry {
 
     /// Every breaker, the process's first.
     pub fn snapshot(&self, now: Instant) -> RegistrySnapshot {
-        let process = self.process.snapshot(PROCESS.to_owned(), now);
+        let mut process = self.process.snapshot(PROCESS.to_owned(), now);
+        process.admitted_share = 1.0;
         let keys = self.entries.iter().flatten();
         let keys = keys.map(|entry| entry.breaker.snapshot(entry.name.to_string(), now));
+        let limit = self.widespread.then_some(self.widespread_concurrency);
+        let limited = |breaker| BreakerSnapshot {
+            admitted_at_once: limit,
+            ..breaker
+        };
         RegistrySnapshot {
-            breakers: std::iter::once(process).chain(keys).collect(),
+            breakers: std::iter::once(process).chain(keys).map(limited).collect(),
             widespread: self.widespread,
             unknown_reports: self.unknown_reports,
+            interrupted_reports: self.interrupted_reports,
         }
     }
 
@@ -311,6 +347,8 @@ pub struct RegistrySnapshot {
     pub widespread: bool,
     /// Reports of keys that have been forgotten.
     pub unknown_reports: u64,
+    /// Reports of requests that were in flight while the process stood still, and not counted.
+    pub interrupted_reports: u64,
 }
 
 impl Entry {

@@ -58,7 +58,7 @@ pub struct BreakerSettings {
     /// Requests of one key in flight while its breaker is open but concurrency is only limited.
     pub widespread_concurrency: u32,
     /// How long the fronts keep a published state other than closed when the breaker falls silent.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub state_ttl: Duration,
 }
 

@@ -5,6 +5,7 @@
 //! outside the scale fall into its first or last bucket: below the scale no decision depends on the
 //! value, above it every value is equally late. Sketches of one scale are merged as they are read: a window is the sum of its slots.
 
+use crate::settings::KeyProfile;
 use std::time::Duration;
 
 const SUB_BUCKETS: u64 = 64;
@@ -26,6 +27,19 @@ impl Scale {
             base,
             len: last - base + 1,
         }
+    }
+
+    /// The latencies that a key's sketches tell apart: from a sixteenth of the promise, or a
+    /// thousandth of the deadline where that is less, to twice the deadline. No decision needs
+    /// values beyond.
+    pub(crate) fn of(profile: &KeyProfile) -> Self {
+        let bottom = (profile.slo / 16).min(profile.deadline / 1_000);
+        Self::new(bottom, profile.deadline * 2)
+    }
+
+    /// Whether a value lies inside the scale; one in its first bucket is only known to be below it.
+    pub(crate) fn resolves(self, value_us: f64) -> bool {
+        value_us >= self.lower_us(1)
     }
 
     fn index(self, latency: Duration) -> usize {

@@ -29,7 +29,12 @@ pub struct BreakerSnapshot {
     pub key: String,
     pub state: State,
     pub era: u32,
+    /// Share of the requests that is let in. For the process: 1, because its breaker turns nothing
+    /// away; while it is not closed, `admitted_at_once` says what each key lets in.
     pub admitted_share: f64,
+    /// Requests of one key in flight at most, while a widespread fault limits concurrency: of an
+    /// open key, that many are let in although its share is 0.
+    pub admitted_at_once: Option<u32>,
     /// Time until probing begins, while open and not forced.
     pub open_remaining_ms: Option<u64>,
     pub transitions: u64,

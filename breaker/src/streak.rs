@@ -35,6 +35,11 @@ impl FailureStreak {
         }
     }
 
+    /// The process stood still for `gap`: that time is no part of the streak.
+    pub(crate) fn stood_still(&mut self, gap: Duration) {
+        self.began = self.began.map(|began| began + gap);
+    }
+
     pub(crate) fn reaches(
         &self,
         failures: u32,

@@ -1,5 +1,6 @@
 //! Where too slow begins.
 
+use crate::baseline::Baseline;
 use crate::settings::{EvidenceSettings, KeyProfile};
 
 /// The limits of one moment, microseconds. The threshold never passes the ceiling.
@@ -13,25 +14,31 @@ pub(crate) struct Threshold {
 
 /// `min(ceiling, max(floor, multiplier × baseline))`. The floor is what was promised: a step that
 /// keeps the promise is nobody's business. The ceiling is absolute and holds without a baseline.
+///
+/// While the baseline is learned, its mean so far sets the ceiling's second term, and before the
+/// first sample that term is as high as it can ever be: the deadline. A key that has always been
+/// near its deadline is thus learned before it is judged by its P99. The rule of shares, which
+/// looks at three quarters of the deadline, needs no baseline and holds all the while.
 pub(crate) fn threshold(
-    baseline_us: Option<f64>,
+    baseline: &Baseline,
     profile: &KeyProfile,
     settings: &EvidenceSettings,
 ) -> Threshold {
     let deadline_us = profile.deadline.as_secs_f64() * 1e6;
     let by_deadline = settings.ceiling_share * deadline_us;
-    let by_baseline = baseline_us.map_or(0.0, |base| {
+    let by_baseline = baseline.provisional_us().map_or(deadline_us, |base| {
         deadline_us.min(settings.ceiling_headroom * base)
     });
     let ceiling_us = by_deadline.max(by_baseline);
     let floor_us = profile.slo.as_secs_f64() * 1e6;
-    let threshold_us = baseline_us
+    let threshold_us = baseline
+        .p99_us()
         .map_or(ceiling_us, |base| floor_us.max(settings.multiplier * base))
         .min(ceiling_us);
     Threshold {
         threshold_us,
         ceiling_us,
-        ceiling_raised: by_baseline > by_deadline,
+        ceiling_raised: baseline.provisional_us().is_some() && by_baseline > by_deadline,
     }
 }
 
@@ -42,12 +49,17 @@ mod tests {
     use std::time::Duration;
 
     fn at(baseline_us: Option<f64>, deadline_ms: u64, slo_ms: u64) -> Threshold {
+        let known = baseline_us.map(|us| Duration::from_secs_f64(us / 1e6));
+        of(&Baseline::new(known), deadline_ms, slo_ms)
+    }
+
+    fn of(baseline: &Baseline, deadline_ms: u64, slo_ms: u64) -> Threshold {
         let profile = KeyProfile {
             deadline: Duration::from_millis(deadline_ms),
             slo: Duration::from_millis(slo_ms),
             release_p99: None,
         };
-        threshold(baseline_us, &profile, &EvidenceSettings::default())
+        threshold(baseline, &profile, &EvidenceSettings::default())
     }
 
     #[test]
@@ -58,8 +70,18 @@ mod tests {
     }
 
     #[test]
-    fn only_the_ceiling_without_a_baseline() {
-        assert_eq!(at(None, 800, 11).threshold_us, 600_000.0);
+    fn only_the_ceiling_without_a_baseline_and_the_deadline_before_the_first_sample() {
+        let unknown = at(None, 800, 11);
+        assert_eq!(
+            (unknown.threshold_us, unknown.ceiling_raised),
+            (800_000.0, false)
+        );
+        let mut learning = Baseline::new(None);
+        learning.observe(20_000.0, &EvidenceSettings::default());
+        assert_eq!(of(&learning, 800, 11).threshold_us, 600_000.0);
+        let mut near = Baseline::new(None);
+        near.observe(600_000.0, &EvidenceSettings::default());
+        assert_eq!(of(&near, 800, 11).threshold_us, 720_000.0);
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) struct Windows {
     slot: Duration,
     opened_at: Instant,
     late: Duration,
+    scale: Scale,
 }
 
 impl Windows {
@@ -62,6 +63,7 @@ impl Windows {
             slot,
             opened_at: now,
             late,
+            scale,
         }
     }
 
@@ -94,6 +96,16 @@ impl Windows {
             .slot
             .checked_mul(passed)
             .map_or(now, |shift| self.opened_at + shift);
+    }
+
+    /// The process stood still for `gap`: the current slot gets its time again.
+    pub(crate) fn stood_still(&mut self, gap: Duration) {
+        self.opened_at += gap;
+    }
+
+    /// A quantile as a figure for people; `None` where it is only known to lie below the scale.
+    pub(crate) fn shown_us(&self, value_us: f64) -> Option<f64> {
+        Some(value_us).filter(|&us| self.scale.resolves(us))
     }
 
     /// Forgets everything; a new slot begins now.

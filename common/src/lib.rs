@@ -18,4 +18,4 @@ pub use criticality::{Criticality, UnknownCriticality};
 pub use deadline::Deadline;
 pub use error::{ErrorCode, Impact, Layer, Recoverability, Source};
 pub use ids::{IdError, ModelKey, ModelName, ModelVersion, RequestId};
-pub use units::{ByteSize, Span, UnitError};
+pub use units::{ByteSize, Span, UnitError, span};

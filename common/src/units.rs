@@ -25,41 +25,36 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit.trim_start()))
 }
 
-/// A length of time in configuration.
+/// A length of time in configuration: one or more numbers with a unit, such as `5ms`, `1.5s` or
+/// `1m 30s`. The same grammar holds for every duration that a person writes in this workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
 impl FromStr for Span {
     type Err = UnitError;
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let duration = match split(text) {
-            Some((n, "us")) => Some(Duration::from_micros(n)),
-            Some((n, "ms")) => Some(Duration::from_millis(n)),
-            Some((n, "s")) => Some(Duration::from_secs(n)),
-            Some((n, "m")) => n.checked_mul(60).map(Duration::from_secs),
-            Some((n, "h")) => n.checked_mul(3600).map(Duration::from_secs),
-            _ => None,
-        };
-        // A century bounds every later addition to an instant.
-        duration
+        humantime::parse_duration(text)
+            .ok()
+            // A century bounds every later addition to an instant.
             .filter(|d| d.as_secs() < 100 * 365 * 86_400)
             .map(Self)
             .ok_or_else(|| UnitError::Malformed {
                 text: text.into(),
                 what: "time",
-                example: "\"5ms\" or \"30s\"",
+                example: "\"5ms\", \"30s\" or \"1m 30s\"",
             })
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let us = self.0.as_micros();
-        match us {
+        let ns = self.0.as_nanos();
+        match ns {
             0 => f.write_str("0ms"),
-            _ if us.is_multiple_of(1_000_000) => write!(f, "{}s", us / 1_000_000),
-            _ if us.is_multiple_of(1_000) => write!(f, "{}ms", us / 1_000),
-            _ => write!(f, "{us}us"),
+            _ if ns.is_multiple_of(1_000_000_000) => write!(f, "{}s", ns / 1_000_000_000),
+            _ if ns.is_multiple_of(1_000_000) => write!(f, "{}ms", ns / 1_000_000),
+            _ if ns.is_multiple_of(1_000) => write!(f, "{}us", ns / 1_000),
+            _ => write!(f, "{ns}ns"),
         }
     }
 }
@@ -124,13 +119,34 @@ macro_rules! as_text {
 }
 as_text!(Span, ByteSize);
 
+/// A [`Duration`] field written as a [`Span`]: `#[serde(with = "common::span")]`.
+pub mod span {
+    use super::{Deserialize, Deserializer, Duration, Serialize, Serializer, Span};
+
+    /// Writes the duration with its unit.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        Span(*value).serialize(to)
+    }
+
+    /// Reads a number and a unit.
+    ///
+    /// # Errors
+    /// The text is not a duration.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Span::deserialize(from).map(|span| span.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn quantities_read_back_as_written() {
-        for text in ["5ms", "30s", "250us", "0ms"] {
+        for text in ["5ms", "30s", "250us", "7ns", "0ms"] {
             assert_eq!(
                 text.parse::<Span>().map(|s| s.to_string()),
                 Ok(text.to_owned())
@@ -142,15 +158,31 @@ mod tests {
                 Ok(text.to_owned())
             );
         }
-        assert_eq!(
-            "2m".parse::<Span>().map(|s| s.0),
-            Ok(Duration::from_secs(120))
-        );
+        for (text, seconds) in [
+            ("2m", 120.0),
+            ("1m 30s", 90.0),
+            ("1h30m", 5400.0),
+            ("1.5s", 1.5),
+        ] {
+            assert_eq!(
+                text.parse::<Span>().map(|s| s.0),
+                Ok(Duration::from_secs_f64(seconds)),
+                "{text}"
+            );
+        }
     }
 
     #[test]
     fn bare_numbers_and_overflow_are_refused() {
-        for bad in ["5", "", "ms", "-5ms", "1.5s", "99999999999999h", "5 weeks"] {
+        for bad in [
+            "5",
+            "",
+            "ms",
+            "-5ms",
+            "1.2.3s",
+            "99999999999999h",
+            "200 years",
+        ] {
             assert!(bad.parse::<Span>().is_err(), "{bad:?}");
         }
         for bad in ["5", "5MB", "99999999999GiB"] {

@@ -9,7 +9,7 @@ mod strings;
 mod telemetry;
 
 pub use self::{
-    fake::{FakeEngine, FakeSettings, HangMode},
+    fake::{DrillHistory, FakeEngine, FakeSettings, HangMode},
     library::{LibraryError, OrtLibrary},
     ort::{Declared, Graph, OptimizationLevel, OrtEngine, OrtSettings},
     telemetry::disable_telemetry,

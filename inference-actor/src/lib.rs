@@ -31,8 +31,8 @@ mod watchdog;
 pub use actor::{InferenceActor, Options};
 pub use codel::CodelSettings;
 pub use engine::{
-    Declared, FakeEngine, FakeSettings, Graph, HangMode, LibraryError, OptimizationLevel,
-    OrtEngine, OrtLibrary, OrtSettings, disable_telemetry,
+    Declared, DrillHistory, FakeEngine, FakeSettings, Graph, HangMode, LibraryError,
+    OptimizationLevel, OrtEngine, OrtLibrary, OrtSettings, disable_telemetry,
 };
 pub use gauge::{Gauge, Permit};
 pub use messages::{

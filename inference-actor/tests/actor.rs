@@ -8,7 +8,7 @@
 )]
 
 use std::{
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -216,9 +216,14 @@ impl Bench {
     }
 
     async fn install_warm(&self, settings: FakeSettings, warm_up: WarmUp) {
-        let runs = Arc::<AtomicU64>::default();
+        let history = Arc::default();
         let runner = Box::new(Noting {
-            engine: FakeEngine::new(Arc::clone(&self.spec), settings, runs, self.clock.clone()),
+            engine: FakeEngine::new(
+                Arc::clone(&self.spec),
+                settings,
+                history,
+                self.clock.clone(),
+            ),
             rows: Arc::clone(&self.rows),
             clock: Arc::clone(&self.clock),
         });

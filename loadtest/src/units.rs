@@ -6,33 +6,21 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum UnitError {
     /// Not a duration with a unit.
-    #[error("`{0}` is not a duration; write a number and a unit, such as 250us, 11ms, 20s or 2m")]
+    #[error(
+        "`{0}` is not a duration; write a number and a unit, such as 250us, 11ms, 20s or 1m 30s"
+    )]
     Duration(String),
     /// Not a positive number of requests per second.
     #[error("`{0}` is not a rate; write requests per second, such as 400 or 12.5")]
     Rate(String),
 }
 
-/// Reads `250us`, `1.5ms`, `20s`, `2m`, `1h30m`; a bare number is refused because its unit would
-/// be a guess.
+/// Reads `250us`, `1.5ms`, `20s`, `2m`, `1h 30m`: the grammar of every duration in this workspace. A
+/// bare number is refused because its unit would be a guess.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let text = text.trim();
-    let fault = || UnitError::Duration(text.to_owned());
-    let split = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .ok_or_else(fault)?;
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "ns" => 1e-9,
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return humantime::parse_duration(text).map_err(|_| fault()),
-    };
-    let value: f64 = number.parse().map_err(|_| fault())?;
-    Duration::try_from_secs_f64(value * scale).map_err(|_| fault())
+    let span = text.parse::<common::Span>();
+    span.map(|span| span.0)
+        .map_err(|_| UnitError::Duration(text.trim().to_owned()))
 }
 
 /// Reads a rate in requests per second; it must be finite and above zero.

@@ -99,11 +99,11 @@ impl Loader {
             EngineKind::Drill => {
                 let graph = manifest.declared()?;
                 let spec = manifest.complete(&source.name, source.version, graph)?;
-                let runs = Arc::clone(&source.drill_runs);
+                let history = Arc::clone(&source.drill);
                 Ok(Box::new(FakeEngine::new(
                     Arc::new(spec),
                     manifest.drill(),
-                    runs,
+                    history,
                     Arc::clone(&self.clock),
                 )))
             }

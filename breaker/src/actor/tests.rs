@@ -47,8 +47,15 @@ fn stage() -> Stage {
     stage_telling(|_| {})
 }
 
+/// Longer than any jump of the other tests' clocks.
+const NEVER_STILL: Duration = Duration::from_secs(3_600);
+
 /// A stage whose metrics, or whatever else is told of changes, do this as well.
 fn stage_telling(and_then: impl Fn(&KeyTransition) + Send + 'static) -> Stage {
+    stage_with(NEVER_STILL, and_then)
+}
+
+fn stage_with(standstill: Duration, and_then: impl Fn(&KeyTransition) + Send + 'static) -> Stage {
     let clock = FakeClock::new();
     let deadline = Duration::from_millis(800);
     let settings = BreakerSettings::default();
@@ -64,6 +71,7 @@ fn stage_telling(and_then: impl Fn(&KeyTransition) + Send + 'static) -> Stage {
         }),
         clock: Box::new(move || reader.now()),
         tick: Duration::from_millis(1),
+        standstill,
         on_change: Box::new(move |change| {
             told.try_send(change.clone()).expect("room for changes");
             and_then(change);
@@ -198,7 +206,8 @@ async fn the_snapshot_serialises_with_what_an_operator_needs() {
         (&key["state"], &key["samples"]),
         (&"closed".into(), &10.into())
     );
-    assert_eq!(key["threshold_us"], 600_000.0);
+    assert_eq!(key["threshold_us"], 800_000.0);
+    assert!(key["p99_us"].is_null(), "nothing was judged yet: {key}");
     assert_eq!(seen["outcomes"], 10);
 }
 
@@ -208,6 +217,34 @@ async fn a_batch_beyond_its_bound_is_cut_and_counted() {
     stage.batch(MAX_BATCH + 3, Outcome::Ok).await;
     let seen = stage.actor.send(Observe).await.unwrap();
     assert_eq!((seen.outcomes, seen.truncated), (MAX_BATCH as u64, 3));
+}
+
+#[actix::test]
+async fn requests_in_flight_while_the_process_stood_still_are_no_evidence() {
+    let mut stage = stage_with(Duration::from_millis(1_500), |_| {});
+    stage.batch(1, Outcome::Ok).await;
+    for _ in 0..3 {
+        let tickets: Vec<_> = (0..40)
+            .map(|_| match stage.admit() {
+                Admission::Allow(ticket) => ticket,
+                Admission::Reject(rejection) => panic!("rejected: {rejection:?}"),
+            })
+            .collect();
+        stage.clock.pass(3_000);
+        let now = stage.clock.now();
+        let late = Report::new(Outcome::Timeout, Duration::from_millis(3_000));
+        let batch = tickets.into_iter().map(|t| t.complete(late, now)).collect();
+        stage.actor.send(ObserveOutcomes(batch)).await.unwrap();
+    }
+    let seen = stage.actor.send(Observe).await.unwrap();
+    assert_eq!(seen.registry.interrupted_reports, 120);
+    let home = stage.home().await;
+    assert_eq!((home.state, home.learned.samples), (State::Closed, 1));
+    // What is admitted afterwards counts again.
+    stage.batch(4, Outcome::Failure).await;
+    stage.clock.pass(1_000);
+    stage.batch(4, Outcome::Failure).await;
+    assert_eq!(stage.home().await.state, State::Open);
 }
 
 #[actix::test]

@@ -45,7 +45,7 @@ impl EvidenceBreaker {
         self.windows.record(&evidence);
         let slow = evidence
             .latency
-            .is_some_and(|latency| latency.as_secs_f64() * 1e6 > self.limits().ceiling_us);
+            .is_some_and(|latency| latency.as_secs_f64() * 1e6 > self.call_ceiling_us());
         self.slow_calls.over_ceiling.push(slow);
         self.slow_calls.first.get_or_insert(now);
         if evidence.failed {
@@ -86,6 +86,15 @@ impl EvidenceBreaker {
             .is_some_and(|first| now.saturating_duration_since(first) >= s.consecutive_span);
         let many = calls.over_ceiling.among_last(s.slow_calls_of) >= s.slow_calls;
         (slow && alone && spanned && many).then_some(Reason::SlowCalls)
+    }
+
+    /// Above this a single call is slow. Calls judged one by one are too few to learn from, so
+    /// without a baseline the ceiling of the configured deadline holds.
+    fn call_ceiling_us(&self) -> f64 {
+        match self.baseline.p99_us() {
+            Some(_) => self.limits().ceiling_us,
+            None => self.settings.ceiling_share * self.profile.deadline.as_secs_f64() * 1e6,
+        }
     }
 
     pub(super) fn sample_closed(&mut self, now: Instant) -> Option<Transition> {
@@ -187,13 +196,18 @@ impl EvidenceBreaker {
         }
     }
 
-    /// Well below every limit, so that what is learned now is the normal and not a fault.
+    /// Well below every limit, so that what is learned now is the normal and not a fault. While
+    /// learning, under the ceiling is enough: where the normal is near the deadline, nothing else
+    /// would ever be learned.
     fn is_clean(&self, tail: &TailEstimate) -> bool {
         let s = &self.settings;
-        let under_baseline = self
-            .baseline
-            .p99_us()
-            .is_none_or(|base| tail.bound_us < s.multiplier * base);
-        under_baseline && tail.bound_us < s.clean_ceiling_share * self.limits().ceiling_us
+        let ceiling_us = self.limits().ceiling_us;
+        match self.baseline.p99_us() {
+            None => tail.bound_us < ceiling_us,
+            Some(base) => {
+                tail.bound_us < s.multiplier * base
+                    && tail.bound_us < s.clean_ceiling_share * ceiling_us
+            }
+        }
     }
 }

@@ -103,6 +103,65 @@ fn when_most_keys_are_open_concurrency_is_limited_instead() {
         .filter(|a| matches!(a, Admission::Allow(_)))
         .count();
     assert_eq!(admitted, 8);
+    // And that is what an operator is shown, of the process and of each key.
+    let shown = bench.registry.snapshot(bench.now).breakers;
+    assert_eq!(
+        (shown[0].key.as_str(), shown[0].admitted_share),
+        (PROCESS, 1.0)
+    );
+    assert!(shown.iter().all(|b| b.admitted_at_once == Some(8)));
+}
+
+#[test]
+fn latency_below_what_the_sketch_tells_apart_is_not_shown_as_a_measurement() {
+    let mut bench = Bench::new();
+    for _ in 0..1_500 {
+        let Admission::Allow(ticket) = bench.admit("home") else {
+            panic!("healthy")
+        };
+        let fast = Report::new(Outcome::Ok, Duration::from_micros(90));
+        let seen = ticket.complete(fast, bench.now);
+        bench
+            .registry
+            .record(&[seen], bench.now, &mut bench.changes);
+        bench.pass(Duration::from_millis(10));
+    }
+    for shown in bench.registry.snapshot(bench.now).breakers {
+        assert_eq!(
+            (shown.learned.p99_us, shown.learned.p99_bound_us),
+            (None, None)
+        );
+        assert_eq!(shown.learned.samples, 1_500);
+    }
+}
+
+#[test]
+fn the_process_shows_the_p99_of_its_requests() {
+    let mut bench = Bench::new();
+    for _ in 0..1_500 {
+        bench.request("home", Outcome::Ok);
+        bench.pass(Duration::from_millis(10));
+    }
+    for shown in bench.registry.snapshot(bench.now).breakers {
+        let p99_us = shown.learned.p99_us.expect("measured");
+        assert!(
+            (4_900.0..5_100.0).contains(&p99_us),
+            "{}: {p99_us}",
+            shown.key
+        );
+    }
+}
+
+#[test]
+fn a_standstill_gives_streaks_slots_and_ramp_steps_their_time_again() {
+    let mut bench = Bench::new();
+    bench.request("home", Outcome::Failure);
+    let paused = bench.now;
+    bench.now += Duration::from_secs(30);
+    bench.registry.stood_still(paused, bench.now);
+    // Eight failures at one moment, with the pause before the last seven: still one moment.
+    (0..7).for_each(|_| assert!(bench.request("home", Outcome::Failure)));
+    assert_eq!(bench.state("din:1:home"), State::Closed);
 }
 
 #[test]

@@ -15,9 +15,9 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassicSettings {
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub window: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub interval: Duration,
     /// Weight of a new sample in the average.
     pub alpha: f64,
@@ -31,7 +31,7 @@ pub struct ClassicSettings {
     pub probes: u32,
     /// Share of them that must succeed.
     pub probe_success: f64,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub open_time: Duration,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct EvidenceSettings {
     /// Length of a slot and time between two samples.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub slot: Duration,
     /// Slots of the fast window, judged wherever it holds enough.
     pub fast_slots: usize,
@@ -49,7 +49,7 @@ pub struct EvidenceSettings {
     pub failure_alpha: f64,
     /// Consecutive failures, the time they must span, and the batches where those are known.
     pub consecutive_failures: u32,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub consecutive_span: Duration,
     pub consecutive_batches: u32,
     /// Below this many requests in the slow window only consecutive failures and slow calls count.
@@ -68,13 +68,13 @@ pub struct EvidenceSettings {
     pub clean_ceiling_share: f64,
     pub clean_failure_share: f64,
 
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub open_min: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub open_max: Duration,
     pub open_jitter: f64,
     /// Healthy time that takes one doubling back, and within which soft verdicts belong together.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub healthy_time: Duration,
     /// Consecutive soft verdicts after which the baseline is learned anew.
     pub soft_verdicts: u32,
@@ -82,7 +82,7 @@ pub struct EvidenceSettings {
     pub probe_share: f64,
     pub probe_rate_per_s: f64,
     pub probes: u32,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub probe_time: Duration,
     pub probe_concurrency: u32,
     /// Bad probes from which a verdict may come early.
@@ -94,7 +94,7 @@ pub struct EvidenceSettings {
 
     /// Shares of the ramp, in percent, rising.
     pub ramp_percent: Vec<u32>,
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "common::span")]
     pub ramp_step: Duration,
     /// Failed steps after which it opens instead of stepping back once more.
     pub ramp_failures: u32,

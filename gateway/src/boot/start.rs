@@ -109,6 +109,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
 /// How late an opening, a probe phase or a ramp step may be.
 const BREAKER_TICK: Duration = Duration::from_millis(100);
 
+/// Ten ticks without one: the thread did not run.
+const BREAKER_STANDSTILL: Duration = Duration::from_secs(1);
+
 /// Starts the breaker's actor on this thread; fronts read its directory and send it outcomes.
 fn breaker(
     settings: &Settings,
@@ -129,6 +132,7 @@ fn breaker(
         }),
         clock: Box::new(move || clock.now()),
         tick: BREAKER_TICK,
+        standstill: BREAKER_STANDSTILL,
         on_change: Box::new(move |change| metrics.breakers.transition(change)),
     };
     (directory, BreakerActor::new(options).start())

@@ -90,9 +90,11 @@ impl BreakerMetrics {
                 learned.p99_bound_us,
             ];
             for (quantity, value_us) in QUANTITIES.into_iter().zip(values_us) {
-                if let Some(us) = value_us {
-                    let gauge = self.seconds.with_label_values(&[key, quantity]);
-                    gauge.set(us / 1e6);
+                let labels = [key, quantity];
+                match value_us {
+                    Some(us) => self.seconds.with_label_values(&labels).set(us / 1e6),
+                    // Not measured now: the last figure must not stand for it.
+                    None => drop(self.seconds.remove_label_values(&labels)),
                 }
             }
         }

@@ -4,7 +4,10 @@
 //! around the engine: queueing, supervision, deadlines, the breaker.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -68,6 +71,14 @@ impl FakeSettings {
     }
 }
 
+/// What the instances of a drill model share: a session made anew after a panic goes on where the
+/// last one ended.
+#[derive(Debug, Default)]
+pub struct DrillHistory {
+    runs: AtomicU64,
+    loaded: OnceLock<Instant>,
+}
+
 #[derive(Debug, Default)]
 struct Stop {
     asked: Mutex<bool>,
@@ -78,8 +89,9 @@ struct Stop {
 pub struct FakeEngine {
     spec: Arc<ModelSpec>,
     settings: FakeSettings,
-    /// Shared by all instances of a model, so that "every 50th" is one count.
-    runs: Arc<std::sync::atomic::AtomicU64>,
+    /// Shared by all instances of a model, so that "every 50th" is one count and "20 s after
+    /// loading" one moment.
+    history: Arc<DrillHistory>,
     stop: Arc<Stop>,
     leaked_bytes: u64,
     clock: Arc<dyn Clock>,
@@ -87,21 +99,21 @@ pub struct FakeEngine {
 }
 
 impl FakeEngine {
-    /// An instance; `runs` is the model's own count of runs.
+    /// An instance; `history` is the model's own.
     #[must_use]
     pub fn new(
         spec: Arc<ModelSpec>,
         settings: FakeSettings,
-        runs: Arc<std::sync::atomic::AtomicU64>,
+        history: Arc<DrillHistory>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             spec,
             settings,
-            runs,
             stop: Arc::default(),
             leaked_bytes: 0,
-            loaded: clock.now(),
+            loaded: *history.loaded.get_or_init(|| clock.now()),
+            history,
             clock,
         }
     }
@@ -144,7 +156,7 @@ impl FakeEngine {
         reason = "panicking on demand is what this engine is for"
     )]
     fn compute(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
-        let run = self.runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        let run = self.history.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let every = |n: u64| n > 0 && run.is_multiple_of(n);
         self.leaked_bytes = self.leaked_bytes.saturating_add(self.settings.leak_bytes);
         if every(self.settings.panic_every) {
@@ -263,4 +275,36 @@ fn scores(spec: &ModelSpec, inputs: &[TensorView<'_>], candidates: usize) -> Vec
         .chunks(stride.max(1))
         .map(|row| (hash(row) >> 8) as f32 / (1u32 << 24) as f32)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use common::ManualClock;
+
+    use super::*;
+
+    fn engine(history: &Arc<DrillHistory>, clock: &Arc<ManualClock>) -> FakeEngine {
+        let settings = FakeSettings {
+            slow_from: Duration::from_secs(20),
+            slow_for: Duration::from_secs(30),
+            slow_factor: 5,
+            ..FakeSettings::default()
+        };
+        let spec = Arc::new(crate::validate::tests::ranker());
+        FakeEngine::new(spec, settings, Arc::clone(history), clock.clone())
+    }
+
+    #[test]
+    fn a_session_made_anew_after_a_panic_does_not_start_the_slow_time_anew() {
+        let (history, clock) = (Arc::default(), Arc::new(ManualClock::new()));
+        assert_eq!(engine(&history, &clock).slowness(), 1);
+        clock.advance(Duration::from_secs(19));
+        let second = engine(&history, &clock);
+        assert_eq!(second.slowness(), 1);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(second.slowness(), 5);
+        assert_eq!(engine(&history, &clock).slowness(), 5);
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(engine(&history, &clock).slowness(), 1);
+    }
 }

@@ -3,10 +3,11 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
 };
 
 use common::{ModelKey, ModelName, ModelVersion};
+use inference_actor::DrillHistory;
 
 use super::manifest::{Manifest, ManifestError};
 
@@ -42,8 +43,8 @@ pub struct ModelSource {
     pub folder: PathBuf,
     /// What `model.toml` says, or what holds without one.
     pub manifest: Arc<Manifest>,
-    /// Runs of the drill engine, counted over all instances.
-    pub(crate) drill_runs: Arc<AtomicU64>,
+    /// What the drill engine's instances share.
+    pub(crate) drill: Arc<DrillHistory>,
 }
 
 /// What a repository holds: the version to serve of each model, and what cannot be served.
@@ -159,7 +160,7 @@ fn sources(
         version,
         folder,
         manifest: Arc::clone(&manifest),
-        drill_runs: Arc::default(),
+        drill: Arc::default(),
     };
     Ok(chosen.into_iter().map(source).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::{Check, Effort, FOREVER_S, Finding, P99_MS, profile, secs};
 use crate::outcome::Outcome;
-use crate::settings::BreakerSettings;
+use crate::settings::{BreakerSettings, KeyProfile};
 use crate::sim::traffic::{Bursts, Correlation, FaultSpan, Level, Shape, Traffic};
 use crate::sim::trial::false_trips;
 
@@ -69,6 +69,7 @@ pub fn checks() -> Vec<Check> {
         checks.push(calm(name, NONE, traffic, days_of(rate)));
     }
     checks.extend(no_evidence());
+    checks.extend(near_deadline());
     checks.extend(known_limits());
     checks
 }
@@ -109,6 +110,37 @@ fn no_evidence() -> Vec<Check> {
         calm(format!("50 % {name}, 100/s"), NONE, traffic, 0.05)
     });
     checks.collect()
+}
+
+/// Keys whose P99 has always been near the deadline: 64, 80 and 93 % of it.
+fn near_deadline() -> Vec<Check> {
+    let checks = [38.4, 48.0, 56.0].into_iter().map(|p99_ms| {
+        let name = format!("P99 of {p99_ms} ms always, deadline 60 ms, 150/s for 40 minutes");
+        Check::new(name, Some("at most once a run"), move |settings, effort| {
+            let traffic = Traffic::new(150.0, Shape::LogNormal { sigma: 0.5 }, p99_ms);
+            let openings: Vec<usize> = (0..effort.long_seeds)
+                .map(|seed| false_trips(settings, tight(), &traffic, seed, secs(2_400.0)))
+                .collect();
+            let most = openings.iter().copied().max().unwrap_or(0);
+            Finding {
+                measured: format!(
+                    "{} openings in {} runs, at most {most} in one",
+                    openings.iter().sum::<usize>(),
+                    openings.len(),
+                ),
+                holds: most <= 1,
+            }
+        })
+    });
+    checks.collect()
+}
+
+/// A deadline of 60 ms.
+fn tight() -> KeyProfile {
+    KeyProfile {
+        deadline: secs(0.06),
+        ..profile()
+    }
 }
 
 fn known_limits() -> Vec<Check> {
