@@ -74,7 +74,23 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
         .map_err(Fault::internal)
 }
 
-/// Lets the first Ctrl-C end the run, which is then reported as far as it came; the second one
+/// Finds out before the run whether a file can be written after it.
+fn check_writable(path: &Path) -> Result<(), Fault> {
+    let is_new = !path.exists();
+    fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(Fault::usage)?;
+    if is_new {
+        // Left behind it would be an empty report.
+        drop(fs::remove_file(path));
+    }
+    Ok(())
+}
+
+/// Lets the first SIGINT, SIGTERM or SIGHUP end the run, which is then reported as far as it came; the second one
 /// ends the process.
 fn interrupt(stop: &Arc<AtomicBool>) {
     let stop = Arc::clone(stop);
@@ -102,6 +118,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return exit.into();
         }
     };
+    common::raise_file_limit();
     let result = match cli.command {
         Command::Run(args) => run_command::main(&args),
         Command::Search(args) => search_command::main(&args),

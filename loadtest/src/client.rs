@@ -13,6 +13,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{Response, body::Incoming};
+use rustix::io::Errno;
 use tokio::net::TcpStream;
 
 use crate::{clock::RunClock, record::ErrorKind};
@@ -34,13 +35,18 @@ pub(crate) struct Progress {
 }
 
 /// A whole answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// Its status.
     pub status: u16,
     /// Length of its body.
     pub body_bytes: u64,
+    /// The beginning of the body, for statuses from 400.
+    pub sample: Option<Vec<u8>>,
 }
+
+/// Of an error's body so much is kept.
+const SAMPLE_BYTES: usize = 400;
 
 /// The connections of one thread to one endpoint.
 pub(crate) enum Client {
@@ -101,7 +107,10 @@ async fn connect(endpoint: &Endpoint) -> Result<TcpStream, ErrorKind> {
 }
 
 fn connect_kind(fault: &std::io::Error) -> ErrorKind {
+    let code = fault.raw_os_error().map(Errno::from_raw_os_error);
     match fault.kind() {
+        _ if matches!(code, Some(Errno::MFILE | Errno::NFILE)) => ErrorKind::OpenFiles,
+        std::io::ErrorKind::AddrNotAvailable => ErrorKind::LocalPorts,
         std::io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
         std::io::ErrorKind::TimedOut => ErrorKind::ConnectTimeout,
         _ => ErrorKind::ConnectFailed,
@@ -112,11 +121,23 @@ async fn read_answer(response: Response<Incoming>) -> Result<Answer, ErrorKind> 
     let status = response.status().as_u16();
     let mut body = response.into_body();
     let mut body_bytes = 0;
+    let mut sample = (status >= 400).then(Vec::new);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|fault| exchange_kind(&fault))?;
-        body_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        body_bytes += data.len() as u64;
+        if let Some(sample) = &mut sample {
+            let room = SAMPLE_BYTES.saturating_sub(sample.len());
+            sample.extend_from_slice(&data[..data.len().min(room)]);
+        }
     }
-    Ok(Answer { status, body_bytes })
+    Ok(Answer {
+        status,
+        body_bytes,
+        sample,
+    })
 }
 
 fn exchange_kind(fault: &hyper::Error) -> ErrorKind {

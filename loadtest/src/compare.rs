@@ -53,6 +53,8 @@ pub(crate) enum Finding {
     Slower,
     /// Neither was shown. That is not the same as equal: the intervals say how much may hide.
     NoDifferenceShown,
+    /// A run was INVALID: what its generator did would be taken for the server's doing.
+    NotComparable,
 }
 
 impl Finding {
@@ -62,6 +64,7 @@ impl Finding {
             Self::Faster => "faster",
             Self::Slower => "slower",
             Self::NoDifferenceShown => "no difference shown",
+            Self::NotComparable => "not comparable: a run is INVALID",
         }
     }
 }
@@ -112,6 +115,9 @@ pub(crate) fn compare_reports(pairs: &[(Report, Report)], options: CompareOption
     let sides: Vec<(Side, Side)> = pairs.iter().map(|(a, b)| (side(a), side(b))).collect();
     let mut comparison = compare(&sides, options);
     comparison.notes.extend(notes(pairs));
+    if pairs.iter().any(|(a, b)| !a.valid || !b.valid) {
+        comparison.finding = Finding::NotComparable;
+    }
     comparison
 }
 

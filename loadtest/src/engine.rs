@@ -119,6 +119,9 @@ impl Shared {
         let outcome = match answer {
             Ok(Ok(answer)) => {
                 recorder.received(answer.body_bytes);
+                if let Some(sample) = &answer.sample {
+                    recorder.sampled(answer.status, sample);
+                }
                 Outcome::Status(answer.status)
             }
             Ok(Err(kind)) => Outcome::Failed(kind),

@@ -41,6 +41,10 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// Any other failure to connect.
     ConnectFailed,
+    /// This process may not open more files; the request never left.
+    OpenFiles,
+    /// This machine has no local port left towards the target; the request never left.
+    LocalPorts,
     /// No whole answer within the request's time limit.
     Timeout,
     /// The connection ended before the answer did.
@@ -50,12 +54,29 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// What this machine lacks, where it and not the target is the cause.
+    pub(crate) fn own_limit(self) -> Option<&'static str> {
+        match self {
+            Self::OpenFiles => Some(
+                "this process ran out of open files (each connection is one): raise the hard limit \
+                 with `ulimit -Hn`, or lower --max-in-flight and --rate",
+            ),
+            Self::LocalPorts => Some(
+                "this machine ran out of local ports towards the target: widen \
+                 net.ipv4.ip_local_port_range, or keep connections open",
+            ),
+            _ => None,
+        }
+    }
+
     /// The name used in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",
+            Self::OpenFiles => "open_files",
+            Self::LocalPorts => "local_ports",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
@@ -109,6 +130,12 @@ pub struct Recording {
     pub warmup_requests: u64,
     /// Answers by status.
     pub statuses: BTreeMap<u16, u64>,
+    /// Scheduled time to end, by status.
+    #[serde(default)]
+    pub latency_by_status: BTreeMap<u16, Hist>,
+    /// The beginning of one answer's body for each status from 400.
+    #[serde(default)]
+    pub samples: BTreeMap<u16, String>,
     /// Requests without an answer, by cause.
     pub errors: BTreeMap<ErrorKind, u64>,
     /// Scheduled time to end, every request sent.
@@ -143,6 +170,15 @@ impl Recording {
         self.last_done_s = self.last_done_s.max(other.last_done_s);
         for (&status, &count) in &other.statuses {
             *self.statuses.entry(status).or_default() += count;
+        }
+        for (&status, hist) in &other.latency_by_status {
+            self.latency_by_status
+                .entry(status)
+                .or_default()
+                .merge(hist);
+        }
+        for (&status, sample) in &other.samples {
+            self.samples.entry(status).or_insert_with(|| sample.clone());
         }
         for (&kind, &count) in &other.errors {
             *self.errors.entry(kind).or_default() += count;
@@ -182,6 +218,12 @@ impl Recording {
             .map(|(_, count)| count)
             .chain(self.errors.values())
             .sum()
+    }
+
+    /// Requests that never left because of this machine's own limits, by the limit.
+    pub(crate) fn own_limits(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.errors.iter();
+        counts.filter_map(|(kind, count)| Some((kind.own_limit()?, *count)))
     }
 
     /// Failed requests over sent requests.

@@ -4,6 +4,8 @@ mod csv;
 mod html;
 mod machine;
 mod plots;
+mod prometheus;
+mod search_page;
 mod svg;
 mod text;
 
@@ -24,6 +26,8 @@ use crate::{
 pub(crate) use csv::write_csv;
 pub(crate) use html::{comparison_html, curves_picture, html};
 pub use machine::{Machine, commit};
+pub(crate) use prometheus::prometheus_text;
+pub(crate) use search_page::search_html;
 pub(crate) use text::summary;
 
 /// Rises when a reader of the old form could misread the new one.
@@ -67,12 +71,18 @@ pub struct Report {
     pub counts: Counts,
     /// Answers by status.
     pub status: BTreeMap<u16, u64>,
+    /// The beginning of one answer's body for each status from 400.
+    #[serde(default)]
+    pub samples: BTreeMap<u16, String>,
     /// Requests without an answer, by cause.
     pub errors: BTreeMap<String, u64>,
     /// From the scheduled time, every request sent.
     pub latency: Quantiles,
     /// From the scheduled time, answers below 400 only.
     pub latency_ok: Quantiles,
+    /// From the scheduled time, by status.
+    #[serde(default)]
+    pub latency_by_status: BTreeMap<u16, Quantiles>,
     /// From the first byte written.
     pub service: Quantiles,
     /// From the scheduled time to the first byte written.
@@ -172,6 +182,7 @@ impl Report {
             sent: recording.sent,
             send_lag_p99_us: recording.send_lag.quantile_us(0.99),
             latency_us,
+            own_limits: recording.own_limits().collect(),
             stopped_at_s: output.stopped_at.map(|at| at.as_secs_f64()),
             workers_lost: around.workers_lost,
         });
@@ -188,7 +199,7 @@ impl Report {
             label: around.label,
             commit: around.commit,
             machine: around.machine,
-            plan: plan.clone(),
+            plan: without_secrets(plan),
             seed: plan.seed,
             valid: invalid_reasons.is_empty(),
             invalid_reasons,
@@ -199,9 +210,11 @@ impl Report {
             error_rate: recording.error_rate(),
             counts: counts(recording),
             status: recording.statuses.clone(),
+            samples: recording.samples.clone(),
             errors: errors.collect(),
             latency: recording.latency.quantiles(),
             latency_ok: recording.latency_ok.quantiles(),
+            latency_by_status: by_status(recording),
             service: recording.service.quantiles(),
             send_lag: recording.send_lag.quantiles(),
             thresholds: thresholds.iter().map(judge).collect(),
@@ -217,10 +230,42 @@ impl Report {
         }
     }
 
-    /// True where a threshold failed.
+    /// True where a threshold failed, or every request did.
     pub fn has_failed(&self) -> bool {
-        self.thresholds.iter().any(|verdict| verdict.failed)
+        self.nothing_succeeded() || self.thresholds.iter().any(|verdict| verdict.failed)
     }
+
+    /// True where requests were sent and none was answered below 400: no latency of such a run
+    /// says anything, whatever the thresholds.
+    pub fn nothing_succeeded(&self) -> bool {
+        self.counts.sent > 0 && self.counts.ok == 0
+    }
+}
+
+fn by_status(recording: &Recording) -> BTreeMap<u16, Quantiles> {
+    let all = recording.latency_by_status.iter();
+    all.map(|(status, hist)| (*status, hist.quantiles()))
+        .collect()
+}
+
+/// Headers whose values let their reader in somewhere.
+const SECRET_HEADERS: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-api-key",
+];
+
+/// The plan as a report may keep it: reports are passed around.
+fn without_secrets(plan: &RunPlan) -> RunPlan {
+    let mut plan = plan.clone();
+    for header in &mut plan.target.headers {
+        let name = header.split(':').next().unwrap_or_default().trim();
+        if SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            *header = format!("{name}: (hidden)");
+        }
+    }
+    plan
 }
 
 /// The measured value of a metric, in the unit of [`Verdict::actual`].

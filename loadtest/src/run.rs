@@ -150,6 +150,14 @@ pub(crate) enum RunError {
         /// The cause.
         kind: &'static str,
     },
+    /// This machine's own limits did not allow the first connections.
+    #[error("opening {connections} connections failed: {limit}")]
+    OwnLimit {
+        /// How many were wanted.
+        connections: usize,
+        /// The limit and what to do about it.
+        limit: &'static str,
+    },
     /// The system refused a thread or an event loop.
     #[error("cannot start the generator's threads")]
     Threads(#[from] std::io::Error),

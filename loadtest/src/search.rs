@@ -138,6 +138,12 @@ pub(crate) struct Finding {
     pub missed_at: Option<f64>,
     /// True where the generator, not the server, set that rate.
     pub generator_limited: bool,
+    /// True where the search was ended before it had found anything out.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// The highest rate that held, confirmed or not.
+    #[serde(default)]
+    pub held_at: Option<f64>,
     /// Confirming runs at the rate found.
     pub confirmations: u32,
     /// Of these, with a share of misses within the objective.
@@ -153,6 +159,18 @@ pub(crate) struct Finding {
 impl Finding {
     /// In one paragraph.
     pub(crate) fn text(&self) -> String {
+        if self.interrupted {
+            let rate = |rate: Option<f64>, none: &str| {
+                rate.map_or(none.to_owned(), |rate| format!("{rate:.1}/s"))
+            };
+            return format!(
+                "INTERRUPTED after {} steps, no capacity is confirmed: highest rate that held {}, \
+                 lowest rate at which it was missed {}\n",
+                self.steps.len(),
+                rate(self.held_at, "none yet"),
+                rate(self.missed_at, "none yet"),
+            );
+        }
         let Some(rate) = self.rate else {
             let tried = self.missed_at.unwrap_or(0.0);
             return format!(

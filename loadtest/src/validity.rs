@@ -12,7 +12,7 @@ pub(crate) const LAG_SHARE: f64 = 0.1;
 pub(crate) const DEFAULT_LATENCY_US: f64 = 11_000.0;
 
 /// What validity is judged by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Evidence {
     pub scheduled: u64,
     pub sent: u64,
@@ -21,6 +21,8 @@ pub(crate) struct Evidence {
     pub latency_us: f64,
     /// How far into the run it was ended early, in seconds.
     pub stopped_at_s: Option<f64>,
+    /// Requests that never left because of this machine's own limits, and which limits.
+    pub own_limits: Vec<(&'static str, u64)>,
     /// Workers lost with part of the schedule.
     pub workers_lost: usize,
 }
@@ -50,6 +52,9 @@ pub(crate) fn faults(evidence: &Evidence) -> Vec<String> {
     if evidence.scheduled == 0 {
         faults.push("nothing was due in the measured window; raise --rate or --duration".into());
         return faults;
+    }
+    for (limit, count) in &evidence.own_limits {
+        faults.push(format!("{count} requests never left: {limit}"));
     }
     let share = evidence.sent as f64 / evidence.scheduled as f64;
     if share < MIN_SENT_SHARE {
@@ -82,8 +87,19 @@ mod tests {
             send_lag_p99_us: 80.0,
             latency_us: DEFAULT_LATENCY_US,
             stopped_at_s: None,
+            own_limits: Vec::new(),
             workers_lost: 0,
         }
+    }
+
+    #[test]
+    fn one_request_lost_to_a_limit_of_this_machine_is_invalid() {
+        let own_limits = vec![("open files", 1)];
+        let faults = faults(&Evidence {
+            own_limits,
+            ..evidence()
+        });
+        assert_eq!(faults, ["1 requests never left: open files"]);
     }
 
     #[test]

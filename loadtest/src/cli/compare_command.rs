@@ -5,7 +5,7 @@ use std::{fs, io::Write, path::PathBuf};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::{Fault, save};
+use super::{Fault, check_writable, save};
 use crate::{
     compare::{CompareOptions, Comparison, Finding, compare_reports},
     exit::Exit,
@@ -74,6 +74,9 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Fault> {
     for pair in args.reports.chunks_exact(2) {
         pairs.push((read(&pair[0])?, read(&pair[1])?));
     }
+    for path in [&args.json, &args.svg, &args.html].into_iter().flatten() {
+        check_writable(path)?;
+    }
     let options = CompareOptions {
         alpha: args.alpha,
         ..CompareOptions::default()
@@ -100,13 +103,10 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Exit, Fault> {
             comparison_html(&comparison, &before, &after).as_bytes(),
         )?;
     }
-    let is_invalid = pairs.iter().any(|(a, b)| !a.valid || !b.valid);
-    Ok(if is_invalid {
-        Exit::Invalid
-    } else if comparison.finding == Finding::Slower {
-        Exit::Failed
-    } else {
-        Exit::Held
+    Ok(match comparison.finding {
+        Finding::NotComparable => Exit::Invalid,
+        Finding::Slower => Exit::Failed,
+        Finding::Faster | Finding::NoDifferenceShown => Exit::Held,
     })
 }
 

@@ -42,7 +42,8 @@ impl TargetArgs {
             method: self.method.to_uppercase(),
             headers: self.headers.clone(),
             http2: self.http2,
-        };
+        }
+        .with_credentials_in_a_header();
         Endpoint::check(&target).map_err(Fault::usage)?;
         Ok(target)
     }

@@ -1,11 +1,11 @@
 //! `loadtest run`.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 
 use clap::Args;
 
 use super::{
-    Fault,
+    Fault, check_writable,
     generator_args::GeneratorArgs,
     interrupt,
     load_args::{BodyArgs, ScheduleArgs, TargetArgs},
@@ -15,7 +15,7 @@ use crate::{
     exit::Exit,
     live::{View, ViewOptions},
     metrics::{self, Series, ServerMetrics},
-    report::{Circumstances, Machine, Report, commit, html, summary, write_csv},
+    report::{Circumstances, Machine, Report, commit, html, prometheus_text, summary, write_csv},
     run::{Hooks, Load, Part, RunError, RunOutput, RunPlan, execute},
     threshold::Threshold,
     workers::{WorkersError, run_on_workers},
@@ -68,6 +68,12 @@ pub(super) struct OutputArgs {
     /// Write the report as a page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the latency histogram as HdrHistogram's percentile table, in milliseconds
+    #[arg(long, value_name = "FILE")]
+    hgrm: Option<PathBuf>,
+    /// Write the figures in Prometheus' text format, for a textfile collector
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<PathBuf>,
     /// A name for this run, kept in its report
     #[arg(long)]
     label: Option<String>,
@@ -77,6 +83,20 @@ pub(super) struct OutputArgs {
 }
 
 impl OutputArgs {
+    fn check(&self) -> Result<(), Fault> {
+        let paths = [
+            &self.json,
+            &self.csv,
+            &self.html,
+            &self.hgrm,
+            &self.prometheus,
+        ];
+        paths
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| check_writable(path))
+    }
+
     fn write(&self, report: &Report) -> Result<(), Fault> {
         if let Some(path) = &self.json {
             let mut text = serde_json::to_vec_pretty(report).map_err(Fault::internal)?;
@@ -90,6 +110,12 @@ impl OutputArgs {
         }
         if let Some(path) = &self.html {
             save(path, html(report).as_bytes())?;
+        }
+        if let Some(path) = &self.hgrm {
+            save(path, report.histograms.latency.hgrm().as_bytes())?;
+        }
+        if let Some(path) = &self.prometheus {
+            save(path, prometheus_text(report).as_bytes())?;
         }
         Ok(())
     }
@@ -134,6 +160,7 @@ impl From<RunError> for Fault {
         let exit = match &error {
             RunError::Endpoint(endpoint) if endpoint.is_unreachable() => Exit::Unreachable,
             RunError::Connections { .. } => Exit::Unreachable,
+            RunError::OwnLimit { .. } => Exit::Invalid,
             RunError::Endpoint(_) | RunError::Template(_) => Exit::Usage,
             RunError::Threads(_) | RunError::Panicked(_) => Exit::Internal,
         };
@@ -156,9 +183,10 @@ impl From<WorkersError> for Fault {
 /// Runs the command.
 pub(super) fn main(args: &RunArgs) -> Result<Exit, Fault> {
     let plan = args.plan()?;
+    args.output.check()?;
     let before = args.scrape()?;
     let mut machine = Machine::observe();
-    let (output, lost) = send(args, &plan)?;
+    let (output, lost, before) = send(args, &plan, before)?;
     machine.observe_again();
     let server = before.and_then(|(url, before)| {
         let after = metrics::fetch(&url).ok()?;
@@ -177,18 +205,27 @@ pub(super) fn main(args: &RunArgs) -> Result<Exit, Fault> {
         server,
     };
     let report = Report::new(&plan, &output, &args.fail_if, around);
-    args.output.write(&report)?;
+    // Before the files: a disk that has filled up meanwhile must not take the figures with it.
     if !args.output.quiet {
-        // A closed pipe is the reader's choice; the files are written.
+        // A closed pipe is the reader's choice.
         drop(std::io::stdout().write_all(summary(&report).as_bytes()));
+    } else if !report.valid {
+        for reason in &report.invalid_reasons {
+            eprintln!("loadtest: INVALID: {reason}");
+        }
     }
+    args.output.write(&report)?;
     Ok(exit_of(&report))
 }
 
-fn send(args: &RunArgs, plan: &RunPlan) -> Result<(RunOutput, Vec<String>), Fault> {
+/// What came of a run, the workers lost, and the server's metrics at the start of the measured
+/// window.
+type Sent = (RunOutput, Vec<String>, Option<(String, Series)>);
+
+fn send(args: &RunArgs, plan: &RunPlan, before: Option<(String, Series)>) -> Result<Sent, Fault> {
     if !args.workers.is_empty() {
         let together = run_on_workers(plan, &args.workers)?;
-        return Ok((together.output, together.lost));
+        return Ok((together.output, together.lost, before));
     }
     let hooks = Hooks::default();
     interrupt(&hooks.stop);
@@ -200,7 +237,38 @@ fn send(args: &RunArgs, plan: &RunPlan) -> Result<(RunOutput, Vec<String>), Faul
         };
         View::start(hooks.board.clone(), options)
     });
-    Ok((execute(plan, &hooks, || Duration::ZERO)?, Vec::new()))
+    let (output, before) = execute_and_scrape(plan, &hooks, before)?;
+    Ok((output, Vec::new(), before))
+}
+
+/// Runs the plan, and reads the server's metrics anew when the warm-up ends: what the server did
+/// before is left out of its figures as it is left out of ours.
+fn execute_and_scrape(
+    plan: &RunPlan,
+    hooks: &Hooks,
+    before: Option<(String, Series)>,
+) -> Result<(RunOutput, Option<(String, Series)>), RunError> {
+    let (started, start) = mpsc::sync_channel::<()>(1);
+    let (ended, end) = mpsc::sync_channel::<()>(1);
+    let warmup = plan.load.warmup();
+    std::thread::scope(|scope| {
+        let scrape = scope.spawn(move || {
+            let (url, first) = before?;
+            let is_over = |waited| matches!(waited, Err(mpsc::RecvTimeoutError::Timeout));
+            if warmup.is_zero() || start.recv().is_err() || !is_over(end.recv_timeout(warmup)) {
+                return Some((url, first));
+            }
+            let now = metrics::fetch(&url).unwrap_or(first);
+            Some((url, now))
+        });
+        let output = execute(plan, hooks, || {
+            let _ = started.send(());
+            Duration::ZERO
+        });
+        drop((started, ended));
+        let before = scrape.join().map_err(|_| RunError::Panicked("metrics"))?;
+        Ok((output?, before))
+    })
 }
 
 /// INVALID before thresholds: a bad generator must not pass or fail a server.

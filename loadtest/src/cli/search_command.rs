@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Fault,
+    Fault, check_writable,
     generator_args::GeneratorArgs,
     interrupt,
     load_args::{BodyArgs, TargetArgs},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     exit::Exit,
-    report::{Machine, commit},
+    report::{Machine, commit, search_html},
     run::{Hooks, Load, Part, RunPlan},
     schedule::{ArrivalSpec, ScheduleSpec},
     search::{Finding, HuntOptions, Objective, Search, StepOptions, StepResult},
@@ -60,6 +60,9 @@ pub(super) struct SearchArgs {
     /// Write the finding and every step as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the finding and every step as a page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print the finding only
     #[arg(long, short)]
     quiet: bool,
@@ -83,6 +86,9 @@ pub(super) fn main(args: &SearchArgs) -> Result<Exit, Fault> {
     }
     if args.least_step > args.step || args.step.is_zero() {
         return Err(Fault::usage(anyhow!("--least-step must not exceed --step")));
+    }
+    for path in [&args.json, &args.html].into_iter().flatten() {
+        check_writable(path)?;
     }
     let seed = args.generator.seed();
     let empty = ScheduleSpec {
@@ -118,12 +124,17 @@ pub(super) fn main(args: &SearchArgs) -> Result<Exit, Fault> {
         step,
         hooks: &hooks,
     };
-    let finding = search.run(|step| {
+    let finding = search.run(|step, left| {
         if !args.quiet {
-            eprintln!("{}", line(step));
+            eprintln!("{}; about {:.0} s left", line(step), left.as_secs_f64());
         }
     })?;
     machine.observe_again();
+    print!("{}", finding.text());
+    println!("seed {seed}");
+    if let Some(path) = &args.html {
+        save(path, search_html(&finding, &base.target.url).as_bytes())?;
+    }
     if let Some(path) = &args.json {
         let document = Document {
             finding: &finding,
@@ -134,9 +145,8 @@ pub(super) fn main(args: &SearchArgs) -> Result<Exit, Fault> {
         let text = serde_json::to_vec_pretty(&document).map_err(Fault::internal)?;
         save(path, &text)?;
     }
-    print!("{}", finding.text());
-    println!("seed {seed}");
     Ok(match finding.rate {
+        _ if finding.interrupted => Exit::Invalid,
         Some(_) if finding.generator_limited => Exit::Invalid,
         Some(_) => Exit::Held,
         None if finding.generator_limited => Exit::Invalid,

@@ -3,12 +3,14 @@
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Uri, Version,
     header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue},
 };
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 /// The target as given on the command line.
@@ -22,6 +24,31 @@ pub struct TargetSpec {
     pub headers: Vec<String>,
     /// HTTP/2 with prior knowledge instead of HTTP/1.1.
     pub http2: bool,
+}
+
+impl TargetSpec {
+    /// Takes `user:password@` out of the URL and sends it as curl does, in an `Authorization`
+    /// header, unless one is given. A `Host` with it is refused by many servers.
+    pub(crate) fn with_credentials_in_a_header(mut self) -> Self {
+        let Some((scheme, rest)) = self.url.split_once("://") else {
+            return self;
+        };
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let Some((credentials, host)) = authority.rsplit_once('@') else {
+            return self;
+        };
+        let plain = percent_decode_str(credentials).collect::<Vec<u8>>();
+        let given = |line: &String| {
+            let name = line.split(':').next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case("authorization")
+        };
+        if !self.headers.iter().any(given) {
+            let header = format!("Authorization: Basic {}", BASE64.encode(plain));
+            self.headers.push(header);
+        }
+        self.url = format!("{scheme}://{host}{}", &rest[authority.len()..]);
+        self
+    }
 }
 
 /// A target that cannot be used.
@@ -224,6 +251,22 @@ mod tests {
         assert!(Endpoint::check(&spec(good, "NO METHOD", &[])).is_err());
         assert!(Endpoint::check(&spec(good, "POST", &["no colon"])).is_err());
         assert!(Endpoint::check(&spec(good, "POST", &["bad name: x"])).is_err());
+    }
+
+    #[test]
+    fn credentials_of_the_url_become_a_header_and_leave_the_host() {
+        let plain = spec("http://ann:pa%3Ass@h:81/p?q=a@b", "GET", &[]);
+        let target = plain.clone().with_credentials_in_a_header();
+        assert_eq!(target.url, "http://h:81/p?q=a@b");
+        assert_eq!(target.headers, ["Authorization: Basic YW5uOnBhOnNz"]);
+        let own = TargetSpec {
+            headers: vec!["authorization: Bearer x".to_owned()],
+            ..plain
+        };
+        let headers = own.with_credentials_in_a_header().headers;
+        assert_eq!(headers, ["authorization: Bearer x"]);
+        let without = spec("http://h/a@b", "GET", &[]);
+        assert_eq!(without.clone().with_credentials_in_a_header(), without);
     }
 
     #[test]

@@ -131,6 +131,39 @@ impl Hist {
         })
     }
 
+    /// HdrHistogram's percentile table (`.hgrm`), in milliseconds, which its plotters read.
+    pub fn hgrm(&self) -> String {
+        use std::fmt::Write;
+        let mut out = format!(
+            "{:>12} {:>14} {:>10} {:>14}\n\n",
+            "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
+        );
+        let mut total = 0;
+        for step in self.0.iter_quantiles(5) {
+            total += step.count_since_last_iteration();
+            let (ms, share) = (
+                step.value_iterated_to() as f64 / 1e6,
+                step.quantile_iterated_to(),
+            );
+            let rarity = match share < 1.0 {
+                true => format!("{:>14.2}", 1.0 / (1.0 - share)),
+                false => String::new(),
+            };
+            writeln!(out, "{ms:>12.3} {share:>14.12} {total:>10} {rarity}")
+                .expect("writing to memory cannot fail");
+        }
+        let (mean, deviation) = (self.0.mean() / 1e6, self.0.stdev() / 1e6);
+        let max = self.0.max() as f64 / 1e6;
+        let buckets = self.0.buckets();
+        out + &format!(
+            "#[Mean    = {mean:>12.3}, StdDeviation   = {deviation:>12.3}]\n\
+             #[Max     = {max:>12.3}, Total count    = {:>12}]\n\
+             #[Buckets = {buckets:>12}, SubBuckets     = {:>12}]\n",
+            self.0.len(),
+            2048
+        )
+    }
+
     /// Writes the histogram as base64 of the compressed V2 format.
     pub fn encode(&self) -> String {
         let mut bytes = Vec::new();

@@ -103,6 +103,14 @@ impl Recorder {
         self.recording.body_bytes += bytes;
     }
 
+    /// Keeps the first body seen of each status.
+    pub(crate) fn sampled(&mut self, status: u16, body: &[u8]) {
+        let samples = &mut self.recording.samples;
+        samples
+            .entry(status)
+            .or_insert_with(|| String::from_utf8_lossy(body).into_owned());
+    }
+
     /// Files one finished request.
     pub(crate) fn finished(&mut self, sample: &Sample) {
         if !self.layout.measures(sample.due) {
@@ -122,7 +130,11 @@ impl Recorder {
             recording.latency_ok.record(latency);
         }
         match sample.outcome {
-            Outcome::Status(status) => *recording.statuses.entry(status).or_default() += 1,
+            Outcome::Status(status) => {
+                *recording.statuses.entry(status).or_default() += 1;
+                let by_status = recording.latency_by_status.entry(status).or_default();
+                by_status.record(latency);
+            }
             Outcome::Failed(kind) => *recording.errors.entry(kind).or_default() += 1,
         }
         let done_s = sample.done.saturating_sub(self.layout.warmup).as_secs_f64();

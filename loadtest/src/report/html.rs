@@ -2,7 +2,11 @@
 
 mod page;
 
-use super::{Report, is_latency, plots, svg::escape, text::show_actual};
+use super::{
+    Report, is_latency, plots,
+    svg::escape,
+    text::{one_line, show_actual},
+};
 use crate::{
     compare::Comparison,
     record::Quantiles,
@@ -11,7 +15,7 @@ use crate::{
     units::show_us,
     validity::{self, LAG_SHARE},
 };
-use page::page;
+pub(super) use page::page;
 
 /// A run's page.
 pub(crate) fn html(report: &Report) -> String {
@@ -42,9 +46,10 @@ pub(crate) fn comparison_html(comparison: &Comparison, before: &Report, after: &
         crate::compare::Finding::Slower => "bad",
         crate::compare::Finding::Faster => "good",
         crate::compare::Finding::NoDifferenceShown => "calm",
+        crate::compare::Finding::NotComparable => "bad",
     };
     let mut body = format!(
-        "<header><h1>The second build is <span class=\"badge {class}\">{}</span></h1>\n\
+        "<header><h1>The second build: <span class=\"badge {class}\">{}</span></h1>\n\
          <p>{}, all intervals together with {:.0} % confidence</p></header>\n",
         comparison.finding.text(),
         match comparison.pairs {
@@ -236,6 +241,13 @@ fn quantile_table(report: &Report) -> String {
     if report.counts.failed > 0 {
         columns.push(("of it, ok", &report.latency_ok));
     }
+    let by_status = report.latency_by_status.iter();
+    let by_status: Vec<_> = by_status
+        .map(|(status, quantiles)| (status.to_string(), quantiles))
+        .collect();
+    if by_status.len() > 1 {
+        columns.extend(by_status.iter().map(|(name, q)| (name.as_str(), *q)));
+    }
     columns.extend([("service", &report.service), ("send lag", &report.send_lag)]);
     if report.stages.len() > 1 {
         let stages = report.stages.iter();
@@ -280,12 +292,11 @@ fn counts_table(report: &Report) -> String {
         ("sent".to_owned(), counts.sent),
         ("dropped".to_owned(), counts.dropped),
     ];
-    rows.extend(
-        report
-            .status
-            .iter()
-            .map(|(status, n)| (format!("status {status}"), *n)),
-    );
+    let named = |status: &u16| match report.samples.get(status) {
+        Some(sample) => format!("status {status}, such as {}", one_line(sample)),
+        None => format!("status {status}"),
+    };
+    rows.extend(report.status.iter().map(|(status, n)| (named(status), *n)));
     rows.extend(
         report
             .errors

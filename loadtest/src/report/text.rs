@@ -42,6 +42,9 @@ fn write_summary(report: &Report, out: &mut String) -> std::fmt::Result {
     )?;
     for (status, count) in &report.status {
         writeln!(out, "  status {status}: {count}")?;
+        if let Some(sample) = report.samples.get(status) {
+            writeln!(out, "    such as: {}", one_line(sample))?;
+        }
     }
     for (kind, count) in &report.errors {
         writeln!(out, "  error {kind}: {count}")?;
@@ -54,6 +57,11 @@ fn write_summary(report: &Report, out: &mut String) -> std::fmt::Result {
     row(out, "latency", &report.latency)?;
     if report.counts.failed > 0 {
         row(out, "  of ok", &report.latency_ok)?;
+    }
+    if report.latency_by_status.len() > 1 {
+        for (status, latency) in &report.latency_by_status {
+            row(out, &format!("  {status}"), latency)?;
+        }
     }
     row(out, "service", &report.service)?;
     row(out, "send lag", &report.send_lag)?;
@@ -76,6 +84,12 @@ fn write_summary(report: &Report, out: &mut String) -> std::fmt::Result {
         }
         return Ok(());
     }
+    if report.nothing_succeeded() {
+        writeln!(
+            out,
+            "FAILED: no request was answered with a status below 400"
+        )?;
+    }
     for verdict in &report.thresholds {
         let word = if verdict.failed { "FAILED" } else { "held" };
         writeln!(
@@ -86,6 +100,17 @@ fn write_summary(report: &Report, out: &mut String) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// A body's beginning without what would upset a terminal.
+pub(super) fn one_line(sample: &str) -> String {
+    const SHOWN: usize = 200;
+    let plain = sample.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut line: String = plain.take(SHOWN).collect();
+    if sample.chars().count() > SHOWN {
+        line.push('…');
+    }
+    line
 }
 
 fn row(out: &mut String, name: &str, q: &Quantiles) -> std::fmt::Result {

@@ -167,6 +167,9 @@ fn wait_ready(
         match ready.recv() {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => {
+                if let Some(limit) = kind.own_limit() {
+                    return Err(RunError::OwnLimit { connections, limit });
+                }
                 return Err(RunError::Connections {
                     connections,
                     kind: kind.name(),

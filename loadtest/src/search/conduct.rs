@@ -1,6 +1,6 @@
 //! Conducts a search: step after step as the hunt asks, retried where the generator spoilt one.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Finding, Hunt, HuntOptions, Next, Objective, StepOptions, StepResult, Tally, run_step,
@@ -23,13 +23,18 @@ pub(crate) struct Search<'a> {
 
 impl Search<'_> {
     /// Runs the search; `tell` hears of every step.
-    pub(crate) fn run(&self, mut tell: impl FnMut(&StepResult)) -> Result<Finding, RunError> {
+    pub(crate) fn run(
+        &self,
+        mut tell: impl FnMut(&StepResult, Duration),
+    ) -> Result<Finding, RunError> {
         let mut hunt = Hunt::new(self.hunt);
         let mut finding = Finding {
             objective: self.objective,
             rate: None,
             missed_at: None,
             generator_limited: false,
+            interrupted: false,
+            held_at: None,
             confirmations: 0,
             confirmations_held: 0,
             evidence: Tally::default(),
@@ -46,8 +51,14 @@ impl Search<'_> {
                     break;
                 }
             };
-            let step = self.step(rate, confirms, &mut finding, &mut tell)?;
+            let left = |steps: &[StepResult]| self.time_left(&hunt, confirms, steps);
+            let step = self.step(rate, confirms, &mut finding, |steps| {
+                if let Some(step) = steps.last() {
+                    tell(step, left(steps));
+                }
+            })?;
             if self.hooks.stop.load(Ordering::Relaxed) {
+                finding.interrupted = true;
                 break;
             }
             if step.spoilt && !step.holds {
@@ -64,9 +75,29 @@ impl Search<'_> {
             }
         }
         finding.missed_at = hunt.missed_at();
+        finding.held_at = hunt.held_at();
         finding.generator_limited = finding.missed_at.is_some() && finding.missed_at == spoilt_at;
         finding.miss_share_at_most = finding.evidence.share_at_most();
         Ok(finding)
+    }
+
+    /// About how long the search goes on after the step at hand: tries as long as those so far,
+    /// confirming runs of full length.
+    fn time_left(&self, hunt: &Hunt, confirms: bool, steps: &[StepResult]) -> Duration {
+        let (tries, confirmations) = hunt.steps_left();
+        let (tries, confirmations) = match confirms {
+            true => (tries, confirmations.saturating_sub(1)),
+            false => (tries.saturating_sub(1), confirmations),
+        };
+        let tried = steps.iter().filter(|step| !step.confirms);
+        let (mut count, mut seconds) = (0_u32, 0.0);
+        tried.for_each(|step| (count, seconds) = (count + 1, seconds + step.seconds));
+        let each = match count {
+            0 => self.step.most.as_secs_f64(),
+            _ => seconds / f64::from(count),
+        };
+        let warmups = self.step.warmup * (tries + confirmations);
+        Duration::from_secs_f64(each * f64::from(tries)) + self.step.most * confirmations + warmups
     }
 
     /// Whether as many confirming runs of such a step would have the requests that can show the
@@ -82,7 +113,7 @@ impl Search<'_> {
         rate: f64,
         confirms: bool,
         finding: &mut Finding,
-        tell: &mut impl FnMut(&StepResult),
+        mut tell: impl FnMut(&[StepResult]),
     ) -> Result<StepResult, RunError> {
         let mut tries = 0;
         loop {
@@ -100,8 +131,8 @@ impl Search<'_> {
             let mut step = run_step(self.base, self.objective, options, rate, seed, self.hooks)?;
             step.confirms = confirms;
             step.holds &= !step.spoilt && self.shows_something(&step);
-            tell(&step);
             finding.steps.push(step);
+            tell(&finding.steps);
             tries += 1;
             if !step.spoilt || tries > SPOILT_RETRIES || self.hooks.stop.load(Ordering::Relaxed) {
                 return Ok(step);

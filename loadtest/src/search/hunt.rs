@@ -70,6 +70,29 @@ impl Hunt {
         self.missed
     }
 
+    /// The highest rate that held so far.
+    pub(crate) fn held_at(&self) -> Option<f64> {
+        self.held
+    }
+
+    /// Tries and confirming runs still to come, the next one included, if rates go on as expected:
+    /// while only one end of the bracket is known, the next try is taken for the other end.
+    pub(crate) fn steps_left(&self) -> (u32, u32) {
+        let fine = (1.0 + self.options.precision).ln();
+        let halvings =
+            |low: f64, high: f64| ((high / low).ln() / fine).log2().ceil().max(0.0) as u32;
+        match self.phase {
+            Phase::Bracket { .. } => (1 + halvings(1.0, 2.0), self.options.confirmations),
+            Phase::Bisect => {
+                let held = self.held.unwrap_or(self.options.min_rate);
+                let missed = self.missed.unwrap_or(self.options.max_rate);
+                (halvings(held, missed), self.options.confirmations)
+            }
+            Phase::Confirm { runs, .. } => (0, self.options.confirmations.saturating_sub(runs)),
+            Phase::Done(_) => (0, 0),
+        }
+    }
+
     /// Tells what a try gave.
     pub(crate) fn tried(&mut self, rate: f64, holds: bool) {
         if holds {
@@ -182,6 +205,22 @@ mod tests {
             assert!(tries <= 22, "{capacity}: {tries} tries");
             assert_eq!(confirms, 5);
         }
+    }
+
+    #[test]
+    fn the_steps_left_are_foretold_and_run_out() {
+        let mut hunt = Hunt::new(options());
+        hunt.tried(100.0, true);
+        hunt.tried(200.0, false);
+        let (foretold, confirmations) = hunt.steps_left();
+        assert_eq!(confirmations, 5);
+        let mut tries = 0_u32;
+        while let Next::Try(rate) = hunt.next() {
+            hunt.tried(rate, rate <= 150.0);
+            tries += 1;
+        }
+        assert!(tries.abs_diff(foretold) <= 1, "{tries} of {foretold}");
+        assert_eq!(hunt.steps_left(), (0, 5));
     }
 
     #[test]

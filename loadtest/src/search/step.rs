@@ -189,6 +189,7 @@ fn result(
         quantile_us: recording.latency.quantile_us(objective.quantile),
         send_lag_p99_us: recording.send_lag.quantile_us(0.99),
         dropped: recording.dropped,
-        spoilt: recording.send_lag.quantile_us(0.99) > objective.limit_us * validity::LAG_SHARE,
+        spoilt: recording.send_lag.quantile_us(0.99) > objective.limit_us * validity::LAG_SHARE
+            || recording.own_limits().next().is_some(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::report::svg::escape;
 
 /// A whole document.
-pub(super) fn page(title: &str, body: &str) -> String {
+pub(in crate::report) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
