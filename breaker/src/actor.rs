@@ -12,8 +12,14 @@
 //! live; after a wait ([`crate::revival`]) a new registry takes the same gates over
 //! ([`crate::Registry::over`]). Outcomes that come in between are dropped and counted.
 
+mod releases;
+
+pub use releases::{CommandRelease, ObserveReleases, StartRelease};
+
 use crate::buffer::MAX_BATCH;
+use crate::canary::{ReleaseDecision, Releases};
 use crate::cluster::Advice;
+use crate::directory::Directory;
 use crate::gate::Observation;
 use crate::registry::{KeyTransition, Registry, RegistrySnapshot};
 use crate::revival::Revival;
@@ -21,6 +27,7 @@ use crate::transition::Force;
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// 32 fronts with two batches each: beyond that the actor is behind, and fresher outcomes are
@@ -32,6 +39,9 @@ pub type ReadClock = Box<dyn Fn() -> Instant + Send>;
 
 /// Told of every change of state, for metrics and for other instances. Must not block.
 pub type OnChange = Box<dyn Fn(&KeyTransition) + Send>;
+
+/// Told of every decision about a canary, to route by it. Must not block.
+pub type OnDecision = Box<dyn Fn(&ReleaseDecision) + Send>;
 
 /// Makes a registry over the gates of the one that was lost.
 pub type Rebuild = Box<dyn Fn(Instant) -> Registry + Send>;
@@ -45,9 +55,14 @@ pub struct BreakerActorOptions {
     /// With no tick for longer than this, the process stood still meanwhile.
     pub standstill: Duration,
     pub on_change: OnChange,
+    pub on_decision: OnDecision,
 }
 
 pub struct BreakerActor {
+    /// Outlive the registry: a panic of the breakers is no verdict on a canary.
+    releases: Releases,
+    directory: Arc<Directory>,
+    on_decision: OnDecision,
     /// None from a panic until the next is due.
     registry: Option<Registry>,
     rebuild: Rebuild,
@@ -66,6 +81,9 @@ pub struct BreakerActor {
 impl BreakerActor {
     pub fn new(options: BreakerActorOptions) -> Self {
         Self {
+            releases: Releases::default(),
+            directory: options.registry.directory(),
+            on_decision: options.on_decision,
             registry: Some(options.registry),
             rebuild: options.rebuild,
             revival: Revival::default(),
@@ -105,8 +123,12 @@ impl BreakerActor {
                 log_change(change);
                 on_change(change);
             }
-            result
+            (result, changes)
         }));
+        if let Ok((_, changes)) = &done {
+            self.end_canaries_of(changes);
+        }
+        let done = done.map(|(result, _)| result);
         done.map_err(|panic| self.fall(&*panic, now)).ok()
     }
 
@@ -158,6 +180,7 @@ impl Actor for BreakerActor {
             let now = (actor.clock)();
             actor.rise(now);
             actor.guarded(now, |registry, changes| registry.tick(now, changes));
+            actor.judge_releases(now);
         });
     }
 }
@@ -175,6 +198,7 @@ impl Handler<ObserveOutcomes> for BreakerActor {
         self.truncated += (message.0.len() - batch.len()) as u64;
         self.outcomes += batch.len() as u64;
         let now = (self.clock)();
+        self.record_arms(batch);
         let taken = self.guarded(now, |registry, changes| {
             registry.record(batch, now, changes);
         });

@@ -22,6 +22,7 @@ mod baseline;
 mod binomial;
 mod bound;
 mod buffer;
+mod canary;
 mod classic;
 mod cluster;
 mod directory;
@@ -48,10 +49,16 @@ mod window;
 pub mod sim;
 
 pub use actor::{
-    ActorSnapshot, Advise, BreakerActor, BreakerActorOptions, ForceBreaker, ForceError, MAILBOX,
-    Observe, ObserveOutcomes, OnChange, ReadClock, Rebuild,
+    ActorSnapshot, Advise, BreakerActor, BreakerActorOptions, CommandRelease, ForceBreaker,
+    ForceError, MAILBOX, Observe, ObserveOutcomes, ObserveReleases, OnChange, OnDecision,
+    ReadClock, Rebuild, StartRelease,
 };
 pub use buffer::{MAX_BATCH, OutcomeBuffer};
+pub use canary::{
+    Canary, CanaryOptions, CanaryPlan, CanarySettings, CanarySnapshot, CanaryState, CanaryVerdict,
+    Decision, PlanError, PlanStep, Release, ReleaseCommand, ReleaseDecision, ReleaseError,
+    ReleaseSnapshot, Releases, RollbackReason,
+};
 pub use cluster::{Advice, ClusterView, Incarnation, InstanceRecord};
 pub use directory::{Directory, FrontView};
 pub use gate::{Admission, Gate, GateOptions, Observation, Rejection, Ticket};

@@ -9,6 +9,9 @@ pub enum Outcome {
     Ok,
     /// An infrastructure or model failure.
     Failure,
+    /// Answered by the model with a value that is NaN or infinite: a failure, and the end of a
+    /// canary.
+    NotFinite,
     /// Not answered by its deadline.
     Timeout,
     /// Refused by ourselves after the breaker had admitted it.
@@ -52,7 +55,7 @@ impl Report {
                 failed: false,
                 latency: self.latency,
             }),
-            Outcome::Failure => Some(Evidence {
+            Outcome::Failure | Outcome::NotFinite => Some(Evidence {
                 failed: true,
                 latency: None,
             }),

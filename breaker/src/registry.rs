@@ -169,7 +169,7 @@ impl Registry {
         }
     }
 
-    fn was_interrupted(&self, seen: &Observation) -> bool {
+    pub(crate) fn was_interrupted(&self, seen: &Observation) -> bool {
         self.stood_still
             .is_some_and(|(from, to)| seen.admitted_at < to && seen.completed_at > from)
     }

@@ -4,11 +4,13 @@
 //! is reported when the request completes, samples fall due between arrivals, and quiet periods
 //! pass as fast as they can be skipped.
 
+mod canary;
 pub mod checks;
 mod driver;
 mod traffic;
 mod trial;
 
+pub use canary::{CanaryEnd, CanaryTrial};
 pub use driver::{Arrival, Driver, Fate, Logged};
 pub use traffic::{Bursts, Correlation, FaultSpan, Level, Shape, Traffic, TrafficSource};
 pub use trial::{Detection, DetectionTrial, Recovery, false_trips, measure_detection, run};

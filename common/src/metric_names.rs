@@ -100,6 +100,8 @@ metrics! {
         "Requests in a breaker's slow window.";
     BREAKER_TRANSITIONS: Counter "fusebox_breaker_transitions_total" ["key", "from", "to", "reason"]
         "State changes of breakers, by the states before and after and the reason.";
+    CANARY_DECISIONS: Counter "fusebox_canary_decisions_total" ["model", "decision"]
+        "Decisions about canaries: `advance`, `hold`, `promote`, or the reason of a rollback.";
     ARENA_BYTES: Gauge "fusebox_arena_bytes" ["kind"]
         "Tensor memory, by kind: `leased`, `held`, `most_leased` or `budget`.";
     ARENA_EVENTS: Counter "fusebox_arena_events_total" ["event"]

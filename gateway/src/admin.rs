@@ -3,6 +3,7 @@
 mod actors;
 mod arena;
 mod breakers;
+mod canary;
 mod config;
 mod guard;
 mod metrics;
@@ -55,6 +56,12 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     .route(web::post().to(breakers::force))
                     .default_service(web::to(only_post)),
             )
+            .service(read("/admin/canary").route(reading().to(canary::list)))
+            .service(
+                web::resource("/admin/canary/{command}")
+                    .route(web::post().to(canary::command))
+                    .default_service(web::to(only_post)),
+            )
             .service(read("/admin/config").route(reading().to(config::show)))
             .configure(repository::configure)
             .default_service(web::to(not_found)),
@@ -87,7 +94,7 @@ fn show(request: &HttpRequest, what: &impl serde::Serialize) -> HttpResponse {
 }
 
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/pool, /admin/arena, /admin/breakers, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
+    let paths = "/metrics, /admin/actors, /admin/pool, /admin/arena, /admin/breakers, /admin/canary, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
         "",

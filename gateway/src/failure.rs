@@ -24,6 +24,8 @@ pub(crate) struct Failure {
     pub batch_id: Option<u64>,
     /// Whether it ended before any run: then it says nothing about the model.
     pub never_ran: bool,
+    /// Whether the model answered with NaN or an infinite value.
+    pub not_finite: bool,
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl Failure {
             retry_after: None,
             batch_id: None,
             never_ran: false,
+            not_finite: false,
         }
     }
 

@@ -21,6 +21,7 @@ pub mod parsing;
 mod phase;
 mod protocols;
 mod recommend;
+mod releases;
 mod request;
 mod secret;
 mod settings;

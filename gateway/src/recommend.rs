@@ -247,6 +247,9 @@ fn scores(spec: &ModelSpec, outputs: Vec<Tensor>, candidates: usize) -> Result<T
         scores.ok_or_else(|| broken(format!("the model gave no {candidates} FP32 scores")))?;
     match scores.iter().all(|s| s.is_finite()) {
         true => Ok(output),
-        false => Err(broken("the model gave a score that is not a number".into())),
+        false => Err(Failure {
+            not_finite: true,
+            ..broken("the model gave a score that is not a number".into())
+        }),
     }
 }

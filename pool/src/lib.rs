@@ -34,5 +34,5 @@ pub use pool::Pool;
 pub use pool_actor::ChangeError;
 pub use report::{ActorView, ModelReport, PoolReport, SlotReport};
 pub use repository::{Manifest, ManifestError, ModelSource, Repository, RepositoryError};
-pub use routing::{ActorRoute, ModelRef, ModelRoute, ModelStatus, RoutingTable};
+pub use routing::{ActorRoute, ModelRef, ModelRoute, ModelStatus, RoutingTable, VersionSplit};
 pub use supervisor::{Command, Conflict, Counts, Policy};

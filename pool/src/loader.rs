@@ -102,7 +102,7 @@ impl Loader {
                 let history = Arc::clone(&source.drill);
                 Ok(Box::new(FakeEngine::new(
                     Arc::new(spec),
-                    manifest.drill(),
+                    manifest.drill(source.version),
                     history,
                     Arc::clone(&self.clock),
                 )))
@@ -114,7 +114,7 @@ impl Loader {
 /// What a warm-up would measure.
 fn drill_run(source: &ModelSource, runner: &dyn ModelRunner) -> Duration {
     let rows = runner.spec().row_budget.unwrap_or(1);
-    source.manifest.drill().run_time(rows)
+    source.manifest.drill(source.version).run_time(rows)
 }
 
 /// Loads on the blocking pool, for at most `timeout`.

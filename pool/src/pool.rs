@@ -11,9 +11,11 @@ use tokio::sync::watch;
 use crate::{
     messages::{BringUp, ModelOutcome},
     options::PoolOptions,
-    pool_actor::{self, Ask, ChangeError, LoadModel, Observe, PoolActor, Stop, UnloadModel},
+    pool_actor::{
+        self, Ask, ChangeError, LoadModel, Observe, PoolActor, SplitModel, Stop, UnloadModel,
+    },
     report::{ActorView, PoolReport},
-    routing::RoutingTable,
+    routing::{RoutingTable, VersionSplit},
     supervisor::{Command, Conflict},
 };
 
@@ -68,6 +70,12 @@ impl Pool {
     ) -> Result<(), ChangeError> {
         let done = self.actor.send(UnloadModel { name, version }).await;
         done.unwrap_or(Err(ChangeError::Stopping))
+    }
+
+    /// Divides a model's callers between two versions in one step, or no longer.
+    pub async fn split_model(&self, name: ModelName, split: Option<VersionSplit>) {
+        // A pool that has ended routes nothing.
+        let _ = self.actor.send(SplitModel { name, split }).await;
     }
 
     /// Every actor, with its supervisor's view.

@@ -28,7 +28,7 @@ use tokio::sync::watch;
 pub use self::control::ChangeError;
 use self::news::RunHung;
 pub(crate) use self::{
-    control::{LoadModel, UnloadModel},
+    control::{LoadModel, SplitModel, UnloadModel},
     observe::Observe,
     steer::{Ask, Stop},
 };

@@ -1,12 +1,15 @@
 //! Which actors serve which model: one immutable table, swapped whole when something changes, so
 //! that the request path reads it without a lock.
 
+mod split;
+
 use std::{collections::HashMap, sync::Arc};
 
 use actix::Addr;
 use common::{ModelKey, ModelName, ModelVersion};
 use inference_actor::{ActorId, Gauge, InferenceActor, ModelSpec};
 
+pub use self::split::VersionSplit;
 use crate::host::HostId;
 
 /// One actor of a model.
@@ -109,6 +112,8 @@ impl ModelRoute {
 pub struct RoutingTable {
     /// By descending version; never empty.
     models: HashMap<ModelName, Vec<Arc<ModelRoute>>>,
+    /// Models whose callers are divided between two versions, or held at one of them.
+    splits: HashMap<ModelName, VersionSplit>,
 }
 
 impl RoutingTable {
@@ -116,18 +121,28 @@ impl RoutingTable {
     /// request: a named version is taken as it is, and a name alone gives the highest version that
     /// serves, or the highest of all where none does, so that the caller can say why.
     ///
-    /// `split` is a hash of what a request is sticky to (its user, as a rule). It divides callers
-    /// between versions that share a model's traffic; at present no version shares it, and every
-    /// value gives the same route.
+    /// `split` is a hash of what a request is sticky to (its user, as a rule), 0 where there is no
+    /// such thing. It divides callers between two versions that share a model's traffic
+    /// ([`VersionSplit`]); where the one meant for a caller does not serve, the other does, and
+    /// callers with 0 meet the new version only once it is promoted.
     #[must_use]
     pub fn resolve(&self, model: &ModelRef<'_>, split: u64) -> Option<&Arc<ModelRoute>> {
-        let _ = split;
         match *model {
             ModelRef::Version(name, version) => self
                 .versions(name)
                 .find(|route| route.version == Some(version)),
             ModelRef::Name(name) => {
                 let serves = |route: &&Arc<ModelRoute>| route.status == ModelStatus::Ready;
+                if let Some(shared) = self.splits.get(name) {
+                    let of = |wanted| {
+                        let mut versions = self.versions(name).filter(serves);
+                        versions.find(|route| route.version == Some(wanted))
+                    };
+                    let [meant, other] = shared.versions(split).map(of);
+                    if let Some(route) = meant.or(other) {
+                        return Some(route);
+                    }
+                }
                 let mut versions = self.versions(name);
                 versions.find(serves).or(self.versions(name).next())
             }
@@ -158,8 +173,22 @@ impl RoutingTable {
         self
     }
 
+    /// The table with this division of a model's callers, or with none.
+    pub(crate) fn with_split(mut self, name: &ModelName, split: Option<VersionSplit>) -> Self {
+        match split {
+            Some(split) => self.splits.insert(name.clone(), split),
+            None => self.splits.remove(name),
+        };
+        self
+    }
+
     /// The table without a model's versions, or without one of them.
     pub(crate) fn without(mut self, name: &ModelName, version: Option<ModelVersion>) -> Self {
+        // A split with a version that is gone divides nothing any more.
+        let ends = |split: &VersionSplit| version.is_none_or(|version| split.names(version));
+        if self.splits.get(name).is_some_and(ends) {
+            self.splits.remove(name);
+        }
         if let Some(routes) = self.models.get_mut(name) {
             routes.retain(|route| version.is_some() && route.version != version);
             if routes.is_empty() {

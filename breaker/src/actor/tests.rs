@@ -76,6 +76,7 @@ fn stage_with(standstill: Duration, and_then: impl Fn(&KeyTransition) + Send + '
             told.try_send(change.clone()).expect("room for changes");
             and_then(change);
         }),
+        on_decision: Box::new(|_| {}),
     });
     Stage {
         clock,

@@ -48,7 +48,9 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
         metrics.breakers.show(snapshot.restarts, breakers);
     }
     requests(&state);
-    metrics.connections.show(&state.ports, state.shared.answers.held_bytes());
+    metrics
+        .connections
+        .show(&state.ports, state.shared.answers.held_bytes());
     match metrics.text() {
         Ok(text) => HttpResponse::Ok()
             .content_type("text/plain; version=0.0.4; charset=utf-8")

@@ -173,6 +173,7 @@ impl AdmissionPermit<'_> {
         let outcome = match failure.code {
             // What waited too long in our queue says nothing about the model.
             _ if failure.never_ran => Outcome::Shed,
+            _ if failure.not_finite => Outcome::NotFinite,
             ErrorCode::Deadline => Outcome::Timeout,
             ErrorCode::Overloaded | ErrorCode::BreakerOpen | ErrorCode::Draining => Outcome::Shed,
             ErrorCode::Invalid | ErrorCode::InputRejected => Outcome::BadInput,

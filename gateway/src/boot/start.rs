@@ -7,7 +7,7 @@ use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{Clock, ModelName, config::Settings};
 use inference_actor::{CodelSettings, OrtLibrary, WatchdogTimeouts, arena::Arenas};
 use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::{
     Exit, Gateway, descriptors, malloc, memory_watch,
@@ -24,6 +24,7 @@ use crate::{
     metrics::Metrics,
     phase::Phase,
     recommend::LastLists,
+    releases,
     worker::Worker,
 };
 
@@ -48,7 +49,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let (admin, admin_socket) = Port::take("admin", settings.admin.address, backlog, "--admin")?;
 
     let metrics = Arc::new(Metrics::new().map_err(Exit::unavailable)?);
-    let (directory, breaker) = breaker(&settings, &clock, &metrics);
+    let decided = Arc::new(Notify::new());
+    let (directory, breaker) = breaker(&settings, &clock, &metrics, &decided);
     let memory = memory_watch::of_this_machine();
     let arenas = memory_watch::arenas(&settings, &memory);
     actix_rt::spawn(memory_watch::watch(
@@ -72,6 +74,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         process: fastrand::u64(..) >> 16,
         settings,
     });
+    actix_rt::spawn(releases::follow(
+        decided,
+        shared.breaker.clone(),
+        shared.pool.clone(),
+    ));
     let count = worker_count(&shared.settings);
     let (started, announced) = mpsc::channel(count);
     let ports = DataPorts { http: http_socket };
@@ -117,6 +124,7 @@ fn breaker(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
+    decided: &Arc<Notify>,
 ) -> (Arc<Directory>, Addr<BreakerActor>) {
     let rules = crate::settings::breaker(settings);
     let deadline = settings.limits.deadline.0;
@@ -133,7 +141,17 @@ fn breaker(
         clock: Box::new(move || clock.now()),
         tick: BREAKER_TICK,
         standstill: BREAKER_STANDSTILL,
-        on_change: Box::new(move |change| metrics.breakers.transition(change)),
+        on_change: {
+            let metrics = Arc::clone(&metrics);
+            Box::new(move |change| metrics.breakers.transition(change))
+        },
+        on_decision: {
+            let decided = Arc::clone(decided);
+            Box::new(move |decision| {
+                metrics.breakers.canary_decision(decision);
+                decided.notify_one();
+            })
+        },
     };
     (directory, BreakerActor::new(options).start())
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use breaker::{BreakerSnapshot, KeyTransition};
+use breaker::{BreakerSnapshot, KeyTransition, ReleaseDecision};
 use common::metric_names as names;
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
@@ -15,6 +15,7 @@ const QUANTITIES: [&str; 5] = ["threshold", "ceiling", "baseline", "p99", "p99_b
 /// Handles of the metrics by breaker.
 pub(crate) struct BreakerMetrics {
     transitions: IntCounterVec,
+    canary_decisions: IntCounterVec,
     state: IntGaugeVec,
     seconds: GaugeVec,
     samples: IntGaugeVec,
@@ -47,6 +48,10 @@ impl BreakerMetrics {
         let seconds = GaugeVec::new(opts, &["key", "quantity"])?;
         let help = "Times the breaker actor was rebuilt after a panic.";
         let restarts = IntCounter::new(names::BREAKER_RESTARTS, help)?;
+        let help = "Decisions about canaries, by model and decision.";
+        let opts = Opts::new(names::CANARY_DECISIONS, help);
+        let canary_decisions = IntCounterVec::new(opts, &["model", "decision"])?;
+        registry.register(Box::new(canary_decisions.clone()))?;
         registry.register(Box::new(transitions.clone()))?;
         registry.register(Box::new(state.clone()))?;
         registry.register(Box::new(samples.clone()))?;
@@ -54,6 +59,7 @@ impl BreakerMetrics {
         registry.register(Box::new(restarts.clone()))?;
         Ok(Self {
             transitions,
+            canary_decisions,
             state,
             seconds,
             samples,
@@ -69,6 +75,12 @@ impl BreakerMetrics {
         self.transitions.with_label_values(&labels).inc();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.transitions.insert(labels.map(str::to_owned));
+    }
+
+    /// Something was decided about a canary.
+    pub(crate) fn canary_decision(&self, decided: &ReleaseDecision) {
+        let labels = [&*decided.release.model, decided.decision.name()];
+        self.canary_decisions.with_label_values(&labels).inc();
     }
 
     /// Shows the breakers as they are now, and removes those that are no more.

@@ -61,6 +61,8 @@ pub struct FakeSettings {
     pub slow_for: Duration,
     /// How much longer.
     pub slow_factor: u32,
+    /// Every n-th run scores NaN.
+    pub nan_every: u64,
 }
 
 impl FakeSettings {
@@ -185,7 +187,10 @@ impl FakeEngine {
                 "the drill engine fails run {run}, as configured"
             )));
         }
-        let scores = scores(&self.spec, inputs, candidates);
+        let scores = match every(self.settings.nan_every) {
+            true => vec![f32::NAN; candidates],
+            false => scores(&self.spec, inputs, candidates),
+        };
         self.spec
             .outputs
             .iter()

@@ -14,7 +14,7 @@ use super::PoolActor;
 use crate::{
     bring_up::{Context as BringUpContext, InService, place},
     repository::{ModelSource, Repository},
-    routing::{ModelRef, ModelRoute, ModelStatus, RoutingTable},
+    routing::{ModelRef, ModelRoute, ModelStatus, RoutingTable, VersionSplit},
 };
 
 /// Why a model was not loaded or unloaded.
@@ -130,6 +130,24 @@ impl Handler<UnloadModel> for PoolActor {
         let former = self.members_of(&name, version);
         former.iter().for_each(|id| self.retire(id, ctx));
         Ok(())
+    }
+}
+
+/// Divide a model's callers between two versions, or no longer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SplitModel {
+    pub(crate) name: ModelName,
+    pub(crate) split: Option<VersionSplit>,
+}
+
+impl Handler<SplitModel> for PoolActor {
+    type Result = ();
+
+    fn handle(&mut self, message: SplitModel, _: &mut Context<Self>) {
+        let table = RoutingTable::clone(&self.table.load());
+        let table = table.with_split(&message.name, message.split);
+        self.table.store(Arc::new(table));
     }
 }
 

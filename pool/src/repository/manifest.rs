@@ -1,6 +1,7 @@
 //! `model.toml`: what the graph itself cannot say of a model.
 
 mod batching;
+mod drill;
 mod inputs;
 mod versions;
 
@@ -12,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-use common::{ByteSize, ModelName, ModelVersion, Span, tensor::DType};
+use common::{ModelName, ModelVersion, Span, tensor::DType};
 use inference_actor::{
-    Declared, Dim, FakeSettings, Graph, HangMode, InputSpec, LoadError, ModelSpec,
-    OptimizationLevel, OutputRole, OutputSpec, Role,
+    Declared, Dim, FakeSettings, Graph, InputSpec, LoadError, ModelSpec, OptimizationLevel,
+    OutputRole, OutputSpec, Role,
 };
 use serde::Deserialize;
 
-use self::{inputs::Input, versions::Versions};
+use self::{drill::Drill, inputs::Input, versions::Versions};
 
 /// More sessions of one model than any machine has use for.
 const MAX_INSTANCES: usize = 256;
@@ -124,24 +125,6 @@ struct OutputEntry {
     role: Output,
 }
 
-/// How the drill engine misbehaves.
-#[derive(Debug, Clone, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct Drill {
-    latency: Option<Span>,
-    latency_per_row: Option<Span>,
-    error_every: u64,
-    panic_every: u64,
-    hang_every: u64,
-    hang: Option<Span>,
-    hang_mode: HangMode,
-    memory: Option<ByteSize>,
-    leak: Option<ByteSize>,
-    slow_from: Option<Span>,
-    slow_for: Option<Span>,
-    slow_factor: u32,
-}
-
 /// What `model.toml` says; without one, a model is served as it is and never batched.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -231,24 +214,9 @@ impl Manifest {
         None
     }
 
-    /// How the drill engine is to behave.
-    pub(crate) fn drill(&self) -> FakeSettings {
-        let time = |span: Option<Span>| span.map_or(Duration::ZERO, |s| s.0);
-        let drill = &self.drill;
-        FakeSettings {
-            latency: time(drill.latency),
-            latency_per_row: time(drill.latency_per_row),
-            error_every: drill.error_every,
-            panic_every: drill.panic_every,
-            hang_every: drill.hang_every,
-            hang: time(drill.hang),
-            hang_mode: drill.hang_mode,
-            memory_bytes: drill.memory.map_or(0, |size| size.0),
-            leak_bytes: drill.leak.map_or(0, |size| size.0),
-            slow_from: time(drill.slow_from),
-            slow_for: time(drill.slow_for),
-            slow_factor: drill.slow_factor,
-        }
+    /// How the drill engine is to behave as this version.
+    pub(crate) fn drill(&self, version: ModelVersion) -> FakeSettings {
+        self.drill.settings(version)
     }
 
     /// The spec of a model with this graph. A model that batches has no optional inputs: requests of

@@ -192,3 +192,38 @@ fn a_version_leaves_the_table_alone_and_a_model_with_all_of_its_versions() {
         None
     );
 }
+
+#[test]
+fn a_split_divides_callers_and_falls_back_to_the_version_that_serves() {
+    let name: ModelName = "m".parse().unwrap();
+    let by_name = ModelRef::Name(&name);
+    let split = |percent| Some(VersionSplit::new(&name, version(1), version(2), percent));
+    let both = || table(&[(1, ModelStatus::Ready), (2, ModelStatus::Ready)]);
+    let held = both().with_split(&name, split(0));
+    assert_eq!(
+        chosen(&held, &by_name),
+        Some(1),
+        "the new one answers nobody yet"
+    );
+    assert_eq!(
+        chosen(&held, &ModelRef::Version(&name, version(2))),
+        Some(2)
+    );
+    let half = both().with_split(&name, split(50));
+    let of_two = (0..1_000_u64)
+        .filter(|user| half.resolve(&by_name, user + 1).unwrap().version == Some(version(2)));
+    let of_two = of_two.count();
+    assert!((430..570).contains(&of_two), "{of_two}");
+    assert_eq!(
+        chosen(&both().with_split(&name, split(100)), &by_name),
+        Some(2)
+    );
+    let down = ModelStatus::Unavailable("parked".into());
+    let one = table(&[(1, ModelStatus::Ready), (2, down)]).with_split(&name, split(100));
+    assert_eq!(chosen(&one, &by_name), Some(1));
+    // Without one of its versions a split is over, and the highest that serves is taken.
+    let left = both()
+        .with_split(&name, split(0))
+        .without(&name, Some(version(1)));
+    assert_eq!(chosen(&left, &by_name), Some(2));
+}
