@@ -2,3 +2,5 @@
 //! has admission, deadlines, retries or errors of its own, only a table of statuses.
 
 pub(crate) mod http;
+mod score;
+mod thrift;

@@ -102,6 +102,7 @@ const SERVED: &[(&str, &str)] = &[
     ("POST", "/v2/repository/index"),
     ("POST", "/v2/repository/models/{model}/load"),
     ("POST", "/v2/repository/models/{model}/unload"),
+    ("POST", "/v2/thrift"),
 ];
 
 const MODEL: &str = "/v2/models/{model}";

@@ -5,7 +5,7 @@
 //! process    any program that prints a `listening` line: its output, its end
 //! gateway    an asynchronous test's gateway: Setup ► Gateway, over a Repository
 //! rig        a blocking test's gateway over drill models
-//! client     HTTP/1.1 and HTTP/2 (asynchronous);  raw  bytes;  rig::call  blocking
+//! client     HTTP/1.1 and HTTP/2 (asynchronous);  raw  bytes;  rig::call  blocking;  thrift
 //! lists, refusals   what an answer must look like
 //! ```
 //!
@@ -27,6 +27,7 @@ pub mod raw;
 pub mod refusals;
 pub mod repository;
 pub mod rig;
+pub mod thrift;
 
 use std::{
     path::{Path, PathBuf},

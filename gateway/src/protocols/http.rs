@@ -1,4 +1,4 @@
-//! What is spoken over HTTP/1.1 and HTTP/2: JSON (`rest`) and the Open Inference Protocol (`oip`),
+//! What is spoken over HTTP/1.1 and HTTP/2: JSON (`rest`), the Open Inference Protocol (`oip`), Thrift,
 //! and what both share: bodies, headers, statuses, errors, the API description.
 
 mod body;
@@ -9,6 +9,7 @@ mod openapi;
 pub(crate) mod respond;
 pub(crate) mod rest;
 mod status;
+mod thrift;
 mod unread;
 
 use actix_web::web::ServiceConfig;
@@ -24,5 +25,6 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     // Fixed paths first: a path with a model's name in it costs a pattern to match.
     rest::configure(config);
     openapi::configure(config);
+    thrift::configure(config);
     oip::configure(config);
 }

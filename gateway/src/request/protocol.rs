@@ -7,11 +7,13 @@ pub(crate) enum Protocol {
     Rest,
     /// Open Inference Protocol over HTTP.
     Oip,
+    /// Thrift's binary protocol, over HTTP.
+    Thrift,
 }
 
 impl Protocol {
     /// Every protocol.
-    pub(crate) const ALL: [Self; 2] = [Self::Rest, Self::Oip];
+    pub(crate) const ALL: [Self; 3] = [Self::Rest, Self::Oip, Self::Thrift];
 
     /// Its label in metrics, logs and traces.
     #[must_use]
@@ -19,6 +21,7 @@ impl Protocol {
         match self {
             Self::Rest => "rest",
             Self::Oip => "oip",
+            Self::Thrift => "thrift",
         }
     }
 }

@@ -6,5 +6,5 @@
 )]
 
 pub(crate) use testkit::{
-    client, eventually, gateway as process, lists, raw, refusals, repository, within,
+    client, eventually, gateway as process, lists, raw, refusals, repository, thrift, within,
 };

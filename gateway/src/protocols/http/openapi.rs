@@ -54,6 +54,7 @@ fn document(settings: &Settings, models: &[String]) -> Value {
         "responses": responses(vec![(StatusCode::OK, "This document.", own)], &[]),
     });
     paths.insert("/openapi.json".into(), json!({ "get": this }));
+    paths.insert("/v2/thrift".into(), super::thrift::described(settings));
     paths.extend(Described { settings, models }.paths(&mut schemas));
     json!({
         "openapi": "3.1.0",
