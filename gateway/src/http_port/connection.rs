@@ -18,6 +18,12 @@ pub(super) type Tick = u32;
 /// How often the sweep looks.
 pub(super) const TICK: Duration = Duration::from_millis(250);
 
+/// What an HTTP/2 client may send of a body before it is read: of a stream and of all of a connection.
+pub(super) const WINDOW_BYTES: u32 = 1 << 20;
+/// What may arrive on HTTP/2 that belongs to no request: PING, SETTINGS, PRIORITY, empty frames. A whole
+/// window may lie unread beside it.
+pub(super) const UNACCOUNTED_BYTES: u64 = WINDOW_BYTES as u64 + (1 << 20);
+
 /// A connection, from its acceptance until it is gone.
 pub(super) struct Connection {
     ledger: Arc<Ledger>,

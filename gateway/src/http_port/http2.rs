@@ -38,11 +38,6 @@ pub(crate) struct Http2Limits {
     pub(crate) write: std::time::Duration,
 }
 
-/// What a client may send of a body before it is read: of a stream and of all of a connection.
-const WINDOW_BYTES: u32 = 1 << 20;
-/// What may arrive that belongs to no request: PING, SETTINGS, PRIORITY, empty frames. A whole window
-/// may lie unread beside it.
-pub(super) const UNACCOUNTED_BYTES: u64 = WINDOW_BYTES as u64 + (1 << 20);
 /// What a request accounts for beside its body: its head, and frames about its answer.
 const REQUEST_BYTES: u64 = 64 << 10;
 /// Requests reset by the client, beyond those it let finish, that end a connection.

@@ -11,7 +11,10 @@ use std::{
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{connection::Connection, http2::UNACCOUNTED_BYTES, upgrade};
+use super::{
+    connection::{Connection, UNACCOUNTED_BYTES},
+    upgrade,
+};
 
 /// The socket.
 pub(super) struct GuardedIo {

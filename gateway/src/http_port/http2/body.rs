@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use h2::RecvStream;
 
-use crate::http_port::connection::Connection;
+use crate::http_port::connection::{Connection, WINDOW_BYTES};
 
 /// Reads it, and lets the client send more as it is read.
 pub(super) struct RequestBody {
@@ -47,7 +47,7 @@ impl Drop for RequestBody {
     fn drop(&mut self) {
         // What was sent of a body that nobody reads was asked for all the same, within the window.
         if !self.stream.is_end_stream() {
-            self.connection.accounted(u64::from(super::WINDOW_BYTES));
+            self.connection.accounted(u64::from(WINDOW_BYTES));
         }
     }
 }
