@@ -24,7 +24,12 @@ use bytes::Bytes;
 use h2::{Reason, server};
 
 use self::stream::Stream;
-use super::{Overdue, PortHooks, connection::Connection, date::CachedDate, io::GuardedIo};
+use super::{
+    Overdue, PortHooks,
+    connection::{Connection, WINDOW_BYTES},
+    date::CachedDate,
+    io::GuardedIo,
+};
 use crate::phase::Stage;
 
 /// Bounds of HTTP/2.
