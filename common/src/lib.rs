@@ -9,6 +9,7 @@ mod criticality;
 mod deadline;
 mod error;
 mod file_limit;
+pub mod files;
 mod ids;
 pub mod metric_names;
 pub mod tensor;

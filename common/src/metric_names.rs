@@ -124,6 +124,12 @@ metrics! {
         "Connections that the gateway ended, by reason: `silent`, `slow_head`, `idle`, `slow_reader` or `flood`.";
     ANSWER_BYTES: Gauge "fusebox_answers_in_flight_bytes" []
         "Memory of large answers until their clients have read them, and of heads of HTTP/2 requests.";
+    RUNS_TERMINATED: Counter "fusebox_runs_terminated_total" ["actor"]
+        "Runs told to end because the deadlines of all their requests had passed.";
+    LOG_DROPPED: Counter "fusebox_log_lines_dropped_total" []
+        "Log lines dropped because standard error did not take them.";
+    ENGINE_MESSAGES_SUPPRESSED: Counter "fusebox_engine_messages_suppressed_total" []
+        "Messages of ONNX Runtime that were not logged because there were too many of their kind.";
     READY: Gauge "fusebox_ready" []
         "Whether the process is ready (1) or not (0).";
     BUILD_INFO: Gauge "fusebox_build_info" ["version"]

@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use common::config::{Override, Settings, load};
+use common::{
+    config::{Override, Settings, load},
+    files::read_regular_text,
+};
 
 use crate::boot::Exit;
+
+/// A hundred times what all settings with all comments take.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
 /// An ONNX inference gateway for recommendation ranking that keeps its own P99.
 #[derive(Debug, Parser)]
@@ -86,7 +92,7 @@ impl Options {
     pub fn settings(&self) -> Result<Settings, Exit> {
         let text = match &self.config {
             None => None,
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|e| {
+            Some(path) => Some(read_regular_text(path, MAX_CONFIG_BYTES).map_err(|e| {
                 Exit::configuration(format!(
                     "the configuration file {} cannot be read: {e}",
                     path.display()

@@ -14,7 +14,7 @@ pub mod features;
 mod front;
 mod http_port;
 mod locate;
-mod logging;
+pub mod logging;
 mod metrics;
 #[doc(hidden)]
 pub mod parsing;
@@ -29,4 +29,3 @@ mod timing;
 mod worker;
 
 pub use inference_actor::disable_telemetry;
-pub use logging::install as install_logging;

@@ -6,7 +6,7 @@ use common::SystemClock;
 use gateway::{
     boot::{self, Exit, Finding, StopSignals},
     cli::{Cli, Command, Import, Options},
-    disable_telemetry,
+    disable_telemetry, logging,
 };
 
 fn main() -> ExitCode {
@@ -22,15 +22,18 @@ fn main() -> ExitCode {
         Some(Command::Import(import)) => run_import(&import),
     };
     match done {
-        Ok(()) => boot::end(0),
+        Ok(()) => end(0),
         Err(Exit { status, message }) => {
-            // One line a problem, each of which says whose it is.
-            for problem in message.lines() {
-                eprintln!("gateway: {problem}");
-            }
-            boot::end(status)
+            logging::print_problems(&message);
+            end(status)
         }
     }
+}
+
+/// Ends the process once what it has logged is written, or cannot be written in time.
+fn end(status: u8) -> ! {
+    logging::flush();
+    boot::end(status)
 }
 
 /// Help and version go to standard output and are no failure.
@@ -46,15 +49,17 @@ fn explain(usage: &clap::Error) -> ExitCode {
 
 fn serve(options: &Options) -> Result<(), Exit> {
     let settings = options.settings()?;
-    gateway::install_logging(&settings.log)?;
-    actix_rt::System::new().block_on(async {
+    logging::install(&settings.log).map_err(Exit::configuration)?;
+    // Never dropped: that would wait for loads that do not end, after all that has been said.
+    let system = std::mem::ManuallyDrop::new(actix_rt::System::new());
+    system.block_on(async {
         let mut stop = StopSignals::install()?;
         let gateway = tokio::select! {
             started = boot::start(settings, Arc::new(SystemClock)) => started?,
             _ = stop.next() => return Ok(()),
         };
-        println!("{}", gateway.listening_line());
-        eprintln!("{}", gateway.try_line());
+        logging::announce(gateway.listening_line());
+        logging::print_note(&gateway.try_line());
         let (wedged, urgent) = tokio::select! {
             reason = gateway.wedged() => (Some(reason), false),
             urgent = stop.next() => (None, urgent),
@@ -69,7 +74,7 @@ fn serve(options: &Options) -> Result<(), Exit> {
         tokio::select! {
             ended = gateway.drain(wedged) => ended,
             () = told_again => {
-                eprintln!("gateway: told to stop again: ends at once");
+                logging::print_problems("told to stop again: the process ends at once");
                 Ok(())
             }
         }
@@ -80,7 +85,7 @@ fn check(options: &Options) -> Result<(), Exit> {
     let settings = options.settings()?;
     let problems = boot::check(&settings, Arc::new(SystemClock));
     if problems.is_empty() {
-        println!("configuration, library, feature store and models are in order");
+        logging::print_result("configuration, library, feature store and models are in order");
         return Ok(());
     }
     Err(Exit::configuration(problems.join("\n")))
@@ -91,9 +96,9 @@ fn doctor(options: &Options) -> Result<(), Exit> {
     let mut worst = None;
     for Finding { what, result } in boot::doctor(&settings, Arc::new(SystemClock)) {
         match result {
-            Ok(well) => println!("ok       {what}: {well}"),
+            Ok(well) => logging::print_result(&format!("ok       {what}: {well}")),
             Err(exit) => {
-                println!("PROBLEM  {what}: {}", exit.message);
+                logging::print_result(&format!("PROBLEM  {what}: {}", exit.message));
                 worst.get_or_insert(exit.status);
             }
         }
@@ -107,11 +112,7 @@ fn doctor(options: &Options) -> Result<(), Exit> {
 fn run_import(import: &Import) -> Result<(), Exit> {
     let summary = gateway::features::import(&import.catalogue, &import.users, &import.out);
     let summary = summary.map_err(Exit::damaged)?;
-    println!(
-        "{}: {} items, {} users",
-        import.out.display(),
-        summary.items,
-        summary.users
-    );
+    let (out, items, users) = (import.out.display(), summary.items, summary.users);
+    logging::print_result(&format!("{out}: {items} items, {users} users"));
     Ok(())
 }

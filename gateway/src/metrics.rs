@@ -4,6 +4,7 @@ mod actors;
 mod arena;
 mod breakers;
 mod connections;
+mod log;
 mod process;
 mod requests;
 
@@ -13,12 +14,12 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-use self::process::ProcessFigures;
 pub(crate) use self::{
     actors::{ActorFigures, ActorMetrics},
     breakers::BreakerMetrics,
     requests::{RequestMetrics, RequestSeries},
 };
+use self::{log::LogFigures, process::ProcessFigures};
 
 /// Every metric of the process.
 pub(crate) struct Metrics {
@@ -65,6 +66,7 @@ impl Metrics {
                 Ok(counter)
             };
         registry.register(Box::new(ProcessFigures::new()?))?;
+        registry.register(Box::new(LogFigures::new()?))?;
         let batch_rows = Histogram::with_opts(
             HistogramOpts::new(names::BATCH_ROWS, "Candidate rows of a run.").buckets(vec![
                 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 1000.0,

@@ -1,10 +1,17 @@
-//! Settings that only this crate can read: those of the breaker's rules.
+//! Settings that only this crate can read: those of the breaker's rules, and the log's filter.
 
 use breaker::BreakerSettings;
 use common::config::Settings;
 
-/// What is wrong with the breaker's section: key and message.
+/// What is wrong with what only this crate can read: key and message.
 pub(crate) fn problems(settings: &Settings) -> Vec<(String, String)> {
+    let level = crate::logging::check_level(&settings.log.level);
+    let level = level.err().map(|told| ("log.level".to_owned(), told));
+    let breaker = breaker_problems(settings);
+    level.into_iter().chain(breaker).collect()
+}
+
+fn breaker_problems(settings: &Settings) -> Vec<(String, String)> {
     match read(settings) {
         Err(problem) => vec![problem],
         Ok(breaker) => {

@@ -9,6 +9,7 @@ mod failing;
 mod lifecycle;
 mod observe;
 mod refusals;
+mod terminated;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -17,7 +18,10 @@ use common::{Clock, ErrorCode, ModelName, ModelVersion, tensor::Tensor};
 use smallvec::smallvec;
 use tokio::sync::oneshot;
 
-use self::refusals::{refuse_here, refuse_with};
+use self::{
+    refusals::{refuse_here, refuse_with},
+    terminated::Terminations,
+};
 use crate::{
     arena::{self, Arenas},
     batch::{Batch, BatchQueue, Entry, Job},
@@ -93,6 +97,7 @@ pub struct InferenceActor {
     max_delay: Duration,
     draining: Vec<oneshot::Sender<Drained>>,
     closed: bool,
+    terminations: Terminations,
 }
 
 impl InferenceActor {
@@ -110,6 +115,7 @@ impl InferenceActor {
             max_delay: Duration::ZERO,
             draining: Vec::new(),
             closed: false,
+            terminations: Terminations::default(),
         }
     }
 
@@ -262,23 +268,24 @@ impl InferenceActor {
     /// Counts a run; on failure answers its batch and gives nothing.
     fn outputs(
         &mut self,
-        outcome: Result<Result<Vec<Tensor>, RunError>, String>,
+        outcome: Result<Vec<Tensor>, RunError>,
         took: Duration,
         rows: usize,
         batch: &mut Batch<Waiting>,
         ctx: &mut Context<Self>,
     ) -> Option<Vec<Tensor>> {
         match outcome {
-            Ok(Ok(outputs)) => {
+            Ok(outputs) => {
                 self.stats.ran(took, rows);
                 self.show_runs();
                 self.queue.ran(took);
-                return Some(outputs);
+                Some(outputs)
             }
-            Ok(Err(error)) => self.fail(std::mem::take(batch), &error),
-            Err(message) => self.panicked(std::mem::take(batch), message, ctx),
+            Err(error) => {
+                self.run_failed(std::mem::take(batch), error, took, ctx);
+                None
+            }
         }
-        None
     }
 
     /// Lets others see how runs go; the median not after each, since it costs a sort.

@@ -15,8 +15,10 @@ mod codel;
 mod engine;
 mod gather;
 mod gauge;
+mod load_cancel;
 mod messages;
 mod meter;
+mod probe;
 mod row_budget;
 mod run_times;
 mod runner;
@@ -33,13 +35,16 @@ pub use codel::CodelSettings;
 pub use engine::{
     Declared, DrillHistory, FakeEngine, FakeSettings, Graph, HangMode, LibraryError,
     OptimizationLevel, OrtEngine, OrtLibrary, OrtSettings, disable_telemetry,
+    suppressed_engine_messages,
 };
 pub use gauge::{Gauge, Permit};
+pub use load_cancel::LoadCancel;
 pub use messages::{
     ActorId, Drain, Drained, Infer, InferFailure, InferReply, InferResult, Install, Observe, Park,
     RunnerLost, Work,
 };
 pub use meter::Meter;
+pub use probe::Probe;
 pub use run_times::RunTimes;
 pub use runner::{LoadError, ModelRunner, RunError, Stopper};
 pub use spec::{Dim, InputSpec, ModelSpec, OutputRole, OutputSpec, Role, Rows, WarmUpInput};

@@ -18,6 +18,9 @@ pub enum RunError {
     /// The run was stopped from outside.
     #[error("the run was terminated")]
     Terminated,
+    /// The engine panicked; its session must not be used again.
+    #[error("the engine panicked on this batch: {0}")]
+    Panicked(String),
 }
 
 /// Why a model could not be loaded.
@@ -32,7 +35,7 @@ pub enum LoadError {
         reason: String,
     },
     /// Inputs or outputs are of a kind that is not served.
-    #[error("{path}: {what} `{name}` is not a dense tensor of a served datatype")]
+    #[error("{path}: {what} `{name}` is not a dense tensor of a served datatype{remedy}")]
     NotATensor {
         /// The file.
         path: String,
@@ -40,6 +43,8 @@ pub enum LoadError {
         what: &'static str,
         /// Its name.
         name: String,
+        /// What to do about it, where it is known.
+        remedy: &'static str,
     },
     /// The manifest and the graph disagree.
     #[error("{manifest}: {reason}")]

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Clock, tensor::Tensor};
+use common::{
+    Clock,
+    tensor::{Tensor, TensorView},
+};
 use smallvec::smallvec;
 
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     gather::{ZeroIndex, expect_rows, gather, split, views},
     messages::Infer,
     meter::Meter,
+    probe::{PROBE_TIMEOUT, Probe, Soundness, Verdict},
     run_times::RunTimes,
     runner::{ModelRunner, RunError, Stopper},
     spec::{ModelSpec, OutputRole},
@@ -58,8 +62,8 @@ pub(crate) struct Ran {
     pub(crate) run: Duration,
     /// Processor time of this thread inside the engine.
     pub(crate) cpu: Duration,
-    /// The engine's word, or what a panic said.
-    pub(crate) outputs: Result<Result<Vec<Tensor>, RunError>, String>,
+    /// The engine's outputs, or why there are none.
+    pub(crate) outputs: Result<Vec<Tensor>, RunError>,
 }
 
 /// A warm engine session.
@@ -68,16 +72,22 @@ pub(crate) struct Session {
     spec: Arc<ModelSpec>,
     zeros: ZeroIndex,
     meter: Meter,
+    soundness: Soundness,
 }
 
 impl Session {
-    pub(crate) fn new(runner: Box<dyn ModelRunner>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        runner: Box<dyn ModelRunner>,
+        probe: Option<Probe>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let spec = Arc::clone(runner.spec());
         Self {
             runner,
             spec,
             zeros: ZeroIndex::new(),
             meter: Meter::new(clock),
+            soundness: Soundness::new(probe),
         }
     }
 
@@ -120,14 +130,12 @@ impl Session {
         // Until the last deadline of the batch somebody may still be glad of the outputs.
         let deadline = batch.iter().map(|w| w.infer.deadline.at()).max();
         watch.begin(ready, deadline.unwrap_or(ready));
-        let run = AssertUnwindSafe(|| self.runner.run(&inputs, &mut self.meter));
-        let outcome = catch_unwind(run);
+        let outputs = run_caught(&mut *self.runner, &inputs, &mut self.meter);
         let told_to_stop = watch.end();
         let end = clock.now();
-        if told_to_stop && outcome.is_ok() {
+        if told_to_stop && !matches!(outputs, Err(RunError::Panicked(_))) {
             self.runner.rearm();
         }
-        let outputs = outcome.map_err(|panic| panic_message(&*panic));
         Ran {
             begin,
             gather: ready - begin,
@@ -136,6 +144,46 @@ impl Session {
             outputs,
         }
     }
+}
+
+impl Session {
+    /// Whether the session still runs inputs that it has run well before, after it failed on others:
+    /// none where no such inputs are known. Asked again only after a while.
+    pub(crate) fn is_sound(
+        &mut self,
+        clock: &dyn Clock,
+        watch: &Watch,
+    ) -> Result<Option<bool>, RunError> {
+        let asked = clock.now();
+        let probe = match self.soundness.ask(asked) {
+            Verdict::Known(sound) => return Ok(sound),
+            Verdict::Run(probe) => probe,
+        };
+        watch.begin(asked, asked + PROBE_TIMEOUT);
+        let outcome = run_caught(&mut *self.runner, &probe.views(), &mut self.meter);
+        let told_to_stop = watch.end();
+        if let Err(RunError::Panicked(_)) = outcome {
+            return outcome.map(|_| None);
+        }
+        if told_to_stop {
+            self.runner.rearm();
+        }
+        Ok(Some(self.soundness.learn(
+            outcome.is_ok(),
+            asked,
+            clock.now(),
+        )))
+    }
+}
+
+/// Runs the engine; a panic is one of its errors.
+fn run_caught(
+    runner: &mut dyn ModelRunner,
+    inputs: &[TensorView<'_>],
+    meter: &mut Meter,
+) -> Result<Vec<Tensor>, RunError> {
+    let run = AssertUnwindSafe(|| runner.run(inputs, meter));
+    catch_unwind(run).unwrap_or_else(|panic| Err(RunError::Panicked(panic_message(&*panic))))
 }
 
 /// The outputs of a run, cut into those of each entry of its batch.

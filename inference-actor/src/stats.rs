@@ -59,8 +59,12 @@ pub struct ActorSnapshot {
     pub rows: u64,
     /// Requests answered with outputs.
     pub answered: u64,
-    /// Runs that ended in an error.
+    /// Runs that ended in an error of the engine.
     pub errors: u64,
+    /// Runs that the engine refused for their inputs.
+    pub rejected: u64,
+    /// Runs that were told to end at the last deadline of their requests.
+    pub terminated: u64,
     /// Runs that ended in a panic.
     pub panics: u64,
     /// Sessions installed after the first.
@@ -108,6 +112,8 @@ pub(crate) struct Stats {
     pub(crate) rows: u64,
     pub(crate) answered: u64,
     pub(crate) errors: u64,
+    pub(crate) rejected: u64,
+    pub(crate) terminated: u64,
     pub(crate) panics: u64,
     pub(crate) installs: u64,
     pub(crate) runs_since_install: u64,
@@ -130,6 +136,11 @@ impl Stats {
         self.runs += 1;
         self.runs_since_install += 1;
         self.rows += rows as u64;
+        self.note_run_time(took);
+    }
+
+    /// Keeps a run's time for the quantiles, however it ended.
+    pub(crate) fn note_run_time(&mut self, took: Duration) {
         if self.recent.len() == RECENT_RUNS {
             self.recent.pop_front();
         }
@@ -142,7 +153,7 @@ impl Stats {
 
     /// How many runs there were, however they ended; the number of the last one.
     pub(crate) fn run_number(&self) -> u64 {
-        self.runs + self.errors + self.panics
+        self.runs + self.errors + self.rejected + self.terminated + self.panics
     }
 
     /// Counts a request that was answered with outputs.

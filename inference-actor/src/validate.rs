@@ -5,6 +5,7 @@
 use std::ops::RangeInclusive;
 
 use common::tensor::{DType, Shape, Tensor};
+use smallvec::SmallVec;
 
 use crate::spec::{Dim, InputSpec, ModelSpec, Role, Rows};
 
@@ -56,6 +57,25 @@ pub enum InputError {
         /// Rows of this one.
         found: usize,
     },
+    /// Dimensions that the model gives one name differ in size.
+    #[error(
+        "input `{name}` has {found} in dimension {dim}, input `{other}` has {expected}: the model calls \
+         both `{symbol}`, so they must be equal"
+    )]
+    Symbol {
+        /// The input.
+        name: String,
+        /// Which of its dimensions, from zero.
+        dim: usize,
+        /// The dimension's name.
+        symbol: String,
+        /// The first input with a dimension of this name.
+        other: String,
+        /// Its size there.
+        expected: usize,
+        /// The size here.
+        found: usize,
+    },
     /// A value lies outside the range the manifest declares.
     #[error("input `{name}` holds {value}, outside {min}…{max}")]
     Range {
@@ -90,6 +110,7 @@ pub fn validate(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<Rows, Inp
             None => return Err(InputError::Missing(input.name.clone())),
         }
     }
+    symbols_agree(spec, inputs)?;
     let rows = rows_of(spec, inputs)?;
     for (input, tensor) in spec.inputs.iter().zip(inputs) {
         if input.role == Role::RowIndex {
@@ -97,6 +118,42 @@ pub fn validate(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<Rows, Inp
         }
     }
     Ok(rows)
+}
+
+/// Dimensions of one name are of one size. The first dimension of an input that is batched is left to
+/// its role: rows of requests and of candidates may bear one name and yet differ before the batcher has
+/// put them together.
+fn symbols_agree(spec: &ModelSpec, inputs: &[Option<Tensor>]) -> Result<(), InputError> {
+    // Models have a handful of dimensions; a list is searched faster than a map is built.
+    let mut seen: SmallVec<[(&str, usize, &InputSpec); 8]> = SmallVec::new();
+    for (input, tensor) in spec.inputs.iter().zip(inputs) {
+        let Some(tensor) = tensor else { continue };
+        let first = usize::from(input.role != Role::Whole);
+        let dims = input.dims.iter().zip(tensor.shape().dims()).enumerate();
+        for (dim, (declared, size)) in dims.skip(first) {
+            let Dim::Dynamic(symbol) = declared else {
+                continue;
+            };
+            if symbol.is_empty() {
+                continue;
+            }
+            match seen.iter().find(|(known, ..)| known == symbol) {
+                None => seen.push((symbol, *size, input)),
+                Some((_, expected, _)) if expected == size => {}
+                Some((_, expected, other)) => {
+                    return Err(InputError::Symbol {
+                        name: input.name.clone(),
+                        dim,
+                        symbol: symbol.clone(),
+                        other: other.name.clone(),
+                        expected: *expected,
+                        found: *size,
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many rows inputs have, agreed between the inputs of each role.
@@ -282,6 +339,64 @@ pub(crate) mod tests {
                 candidates: 2
             })
         );
+    }
+
+    /// Two whole inputs, `user` [n, 2] and `item` [n, k].
+    fn pair(role: Role) -> ModelSpec {
+        let input = |name: &str, dims: [&str; 2]| InputSpec {
+            role,
+            ..InputSpec::whole(
+                name.into(),
+                DType::Int32,
+                dims.map(|name| Dim::Dynamic(name.into())).into(),
+            )
+        };
+        let version = common::ModelVersion::new(1).unwrap();
+        ModelSpec {
+            inputs: vec![input("user", ["n", "k"]), input("item", ["n", "k"])],
+            ..ModelSpec::empty("pair".parse().unwrap(), version)
+        }
+    }
+
+    #[test]
+    fn dimensions_of_one_name_must_be_of_one_size() {
+        let spec = pair(Role::Whole);
+        let two = |a: &[usize], b: &[usize]| {
+            let zeros = |dims: &[usize]| ints(dims, &vec![0; dims.iter().product()]);
+            validate(&spec, &[zeros(a), zeros(b)]).map_err(|e| e.to_string())
+        };
+        assert!(two(&[3, 2], &[3, 2]).is_ok());
+        let error = two(&[1, 2], &[3, 2]).unwrap_err();
+        assert!(
+            error.contains("`item` has 3 in dimension 0, input `user` has 1")
+                && error.contains("`n`"),
+            "{error}"
+        );
+        assert!(two(&[3, 2], &[3, 4]).unwrap_err().contains("`k`"));
+        // A name may also be given twice within one input.
+        let mut square = pair(Role::Whole);
+        square.inputs.truncate(1);
+        square.inputs[0].dims[1] = Dim::Dynamic("n".into());
+        assert!(validate(&square, &[ints(&[2, 2], &[0; 4])]).is_ok());
+        assert!(validate(&square, &[ints(&[2, 3], &[0; 6])]).is_err());
+    }
+
+    #[test]
+    fn rows_of_batched_inputs_are_compared_by_role_and_nameless_dimensions_not_at_all() {
+        let mut spec = pair(Role::Request);
+        spec.inputs[1].role = Role::Candidate;
+        let inputs = |items: usize| {
+            [
+                ints(&[1, 2], &[0; 2]),
+                ints(&[items, 2], &vec![0; items * 2]),
+            ]
+        };
+        assert!(validate(&spec, &inputs(3)).is_ok());
+        let mut nameless = pair(Role::Whole);
+        for input in &mut nameless.inputs {
+            input.dims.fill(Dim::Dynamic(String::new()));
+        }
+        assert!(validate(&nameless, &inputs(3)).is_ok());
     }
 
     #[test]

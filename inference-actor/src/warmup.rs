@@ -12,6 +12,7 @@ use common::{
 
 use crate::{
     meter::Meter,
+    probe::Probe,
     row_budget::{MEASURED_ROWS, learned},
     runner::{ModelRunner, RunError},
     spec::{Dim, InputSpec, ModelSpec, Role},
@@ -24,12 +25,14 @@ const UNKNOWN_ROWS: usize = 100;
 const MAX_INPUT_BYTES: usize = 256 << 20;
 
 /// How a warm-up went.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct WarmUp {
     /// Median time of a run at the largest size it is given in service; zero if none succeeded.
     pub typical_run: Duration,
     /// Rows of a run, where the model was to learn them.
     pub row_budget: Option<usize>,
+    /// Inputs that it runs well, to tell later whether it still does.
+    pub probe: Option<Probe>,
     /// Why the model could not be warmed, for admin pages; empty when it was.
     pub reason: String,
 }
@@ -55,11 +58,32 @@ pub fn warm_up(runner: &mut dyn ModelRunner, clock: &Arc<dyn Clock>) -> WarmUp {
         Ok((_, typical_run)) => (typical_run, String::new()),
         Err(reason) => (Duration::ZERO, reason),
     };
+    let probe = probe(runner, &spec, clock);
     WarmUp {
         typical_run,
         row_budget,
+        probe,
         reason,
     }
+}
+
+/// Inputs of one row that the model runs: the smallest allowed values or, since a model may divide by
+/// them, ones.
+fn probe(runner: &mut dyn ModelRunner, spec: &ModelSpec, clock: &Arc<dyn Clock>) -> Option<Probe> {
+    let mut meter = Meter::new(Arc::clone(clock));
+    let smallest = synthetic_inputs(spec, Some(1)).ok()?;
+    let mut ones = synthetic_inputs(spec, Some(1)).ok()?;
+    for (input, tensor) in spec.inputs.iter().zip(&mut ones) {
+        let free = input.warm_up.is_none() && input.ranges.is_empty();
+        if let Some(tensor) = tensor.as_mut().filter(|_| free) {
+            fill(tensor, 1.0);
+        }
+    }
+    [smallest, ones].into_iter().find_map(|inputs| {
+        let probe = Probe::new(spec, inputs);
+        let run = runner.run(&probe.views(), &mut meter);
+        run.is_ok().then_some(probe)
+    })
 }
 
 /// The median time of a few runs of this many rows, or as many as the model's limits allow, and how
@@ -92,7 +116,9 @@ fn typical(
         let start = clock.now();
         match runner.run(&views, &mut meter) {
             Ok(_) => times.push(clock.now() - start),
-            Err(RunError::Rejected(reason) | RunError::Failed(reason)) => {
+            Err(
+                RunError::Rejected(reason) | RunError::Failed(reason) | RunError::Panicked(reason),
+            ) => {
                 return Err(format!("not warmed: {reason}"));
             }
             Err(RunError::Terminated) => break,
@@ -120,8 +146,7 @@ fn one(input: &InputSpec, row_budget: Option<usize>) -> Result<Tensor, String> {
         Dim::Dynamic(_) if index > 0 => 1,
         Dim::Dynamic(_) => match input.role {
             Role::Request => 1,
-            Role::Candidate | Role::RowIndex => row_budget.unwrap_or(UNKNOWN_ROWS),
-            Role::Whole => UNKNOWN_ROWS,
+            Role::Candidate | Role::RowIndex | Role::Whole => row_budget.unwrap_or(UNKNOWN_ROWS),
         },
     };
     let size = |at: (usize, &Dim)| {

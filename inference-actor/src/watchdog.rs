@@ -6,8 +6,14 @@
 //!
 //! A stalled run keeps further requests away from its actor. At its deadline nobody waits for it
 //! any more and the engine is told to end it. A run that goes on for `hang_grace` after that is
-//! hung: whoever owns the thread is told once. The thread sleeps until something is due; a run
-//! wakes it only if it is due earlier than all that was known.
+//! hung: whoever owns the thread is told once. The thread sleeps until something is due, a tenth of a
+//! second at most; a run wakes it only if it is due earlier than all that was known.
+//!
+//! A process may be paused (a stopped container, a suspended machine, a virtual CPU taken away). Then
+//! runs have not taken long: they have not run. The thread notices by its own sleep that lasted far
+//! longer than it asked for, and gives every run of that time the gap again ([`pause`]).
+
+mod pause;
 
 use std::{
     sync::{
@@ -20,6 +26,7 @@ use std::{
 
 use common::Clock;
 
+use self::pause::{Pause, Sleep};
 use crate::{gauge::Gauge, messages::ActorId, runner::Stopper};
 
 /// When the watchdog acts.
@@ -67,6 +74,7 @@ enum Step {
 /// One run in progress: pure, the clock is passed in.
 #[derive(Debug, Clone, Copy)]
 struct Running {
+    began: Instant,
     stage: Stage,
     stall_at: Instant,
     deadline: Instant,
@@ -78,10 +86,20 @@ impl Running {
         // A run is never cut in the moment it starts, however late it started.
         let deadline = deadline.max(now);
         Self {
+            began: now,
             stage: Stage::InTime,
             stall_at: (now + timeouts.stall_after).min(deadline),
             deadline,
             give_up_at: deadline + timeouts.hang_grace,
+        }
+    }
+
+    /// Gives the run the time again that nothing ran in, if it had begun before.
+    fn excuse(&mut self, pause: Pause) {
+        if self.began <= pause.from {
+            self.stall_at += pause.length;
+            self.deadline += pause.length;
+            self.give_up_at += pause.length;
         }
     }
 
@@ -155,10 +173,13 @@ impl Watch {
     }
 
     /// Does what is due; gives when to look again.
-    fn look(&self, now: Instant, on_hung: &OnHung) -> Option<Instant> {
+    fn look(&self, now: Instant, pause: Option<Pause>, on_hung: &OnHung) -> Option<Instant> {
         let mut present = self.lock();
         let stopper = present.stopper.clone();
         let run = present.run.as_mut()?;
+        if let Some(pause) = pause {
+            run.excuse(pause);
+        }
         while let Some(step) = run.step(now) {
             match step {
                 Step::Stall => self.gauge.set_stalled(true),
@@ -289,6 +310,7 @@ impl Drop for Watchdog {
 }
 
 fn guard(shared: &Shared, clock: &dyn Clock, on_hung: &OnHung) {
+    let mut sleep = None::<Sleep>;
     loop {
         shared.planned.store(u64::MAX, Ordering::Release);
         let watches = {
@@ -300,18 +322,28 @@ fn guard(shared: &Shared, clock: &dyn Clock, on_hung: &OnHung) {
             registry.watches.clone()
         };
         let now = clock.now();
+        let pause = sleep.and_then(|sleep| sleep.ended(now));
+        if let Some(pause) = pause {
+            let length = common::Span(pause.length);
+            tracing::warn!(%length, "the process was paused; runs in progress get this time again");
+        }
         let live = watches.iter().filter_map(Weak::upgrade);
-        let next = live.filter_map(|watch| watch.look(now, on_hung)).min();
+        let next = live
+            .filter_map(|watch| watch.look(now, pause, on_hung))
+            .min();
         let planned = next.map_or(u64::MAX, |at| shared.since_epoch(at));
         shared.planned.store(planned, Ordering::Release);
-        let wait = next.map(|at| at.saturating_duration_since(clock.now()));
         let registry = shared.lock();
         let idle = |registry: &mut Registry| !registry.woken && !registry.stopped;
+        let begin = clock.now();
+        let planned = Sleep::until(next, begin);
+        sleep = Some(planned);
         // Whichever way the wait ends, the next round looks at everything.
-        match wait {
-            Some(time) => drop(shared.wake.wait_timeout_while(registry, time, idle)),
-            None => drop(shared.wake.wait_while(registry, idle)),
-        }
+        drop(
+            shared
+                .wake
+                .wait_timeout_while(registry, planned.length(), idle),
+        );
     }
 }
 
@@ -342,6 +374,47 @@ mod tests {
         assert_eq!((run.due_at(), run.step(ms(1799))), (Some(ms(1800)), None));
         assert_eq!(run.step(ms(1800)), Some(Step::Report));
         assert_eq!((run.due_at(), run.step(ms(9999))), (None, None));
+    }
+
+    #[test]
+    fn a_run_gets_the_time_of_a_pause_again_if_it_had_begun_before_it() {
+        let clock = ManualClock::new();
+        let start = clock.now();
+        let ms = |n| start + Duration::from_millis(n);
+        let mut before = Running::new(start, ms(800), TIMEOUTS);
+        let pause = Pause {
+            from: ms(50),
+            length: Duration::from_secs(3),
+        };
+        before.excuse(pause);
+        assert_eq!(before.step(ms(3099)), None);
+        assert_eq!(before.step(ms(3100)), Some(Step::Stall));
+        before.excuse(pause);
+        assert_eq!(
+            (before.step(ms(6799)), before.step(ms(6800))),
+            (None, Some(Step::Terminate))
+        );
+        let mut after = Running::new(ms(3050), ms(3850), TIMEOUTS);
+        after.excuse(pause);
+        assert_eq!(after.step(ms(3150)), Some(Step::Stall));
+    }
+
+    #[test]
+    fn a_watchdog_that_overslept_terminates_no_run_for_it() {
+        let clock = Arc::new(ManualClock::new());
+        let hang_up: OnHung = Box::new(|_| panic!("nothing hangs"));
+        let watchdog = Watchdog::start(TIMEOUTS, clock.clone(), Box::new(|_| true)).unwrap();
+        let watch = watchdog.watch(ActorId("a".into()), 0, Gauge::new());
+        watch.set_stopper(Some(Arc::new(|| panic!("the run was in time"))));
+        let began = clock.now();
+        watch.begin(began, began + Duration::from_millis(800));
+        clock.advance(Duration::from_secs(60));
+        let pause = Pause {
+            from: began,
+            length: Duration::from_secs(60),
+        };
+        watch.look(clock.now(), Some(pause), &hang_up);
+        assert!(!watch.end());
     }
 
     proptest! {

@@ -9,7 +9,8 @@ use std::{
 
 use common::Clock;
 use inference_actor::{
-    FakeEngine, LoadError, ModelRunner, OrtEngine, OrtLibrary, OrtSettings, WarmUp, warm_up,
+    FakeEngine, LoadCancel, LoadError, ModelRunner, OrtEngine, OrtLibrary, OrtSettings, WarmUp,
+    warm_up,
 };
 
 use crate::{
@@ -44,40 +45,60 @@ impl Loader {
         }
     }
 
-    /// The same, with large weights moved to a cache of this folder and size, so that sessions
-    /// share them.
+    /// The same, with weights copied to a cache of this folder and size, so that sessions share them
+    /// and nobody writes to them. Links of weights may end in the repository and in `link_folders`.
     #[must_use]
-    pub fn with_weight_cache(self, folder: PathBuf, most_bytes: u64) -> Self {
-        let preparer = Preparer::with_cache(Some(WeightCache::new(folder, most_bytes)));
+    pub fn with_weight_cache(
+        self,
+        folder: PathBuf,
+        max_bytes: u64,
+        link_folders: Vec<PathBuf>,
+    ) -> Self {
+        let cache = WeightCache::new(folder, max_bytes);
+        let preparer = Preparer::new(Some(cache), link_folders);
         Self { preparer, ..self }
     }
 
     /// Opens a session and warms it up.
-    pub(crate) fn load(&self, source: &ModelSource) -> Result<Loaded, LoadError> {
-        let mut runner = self.open(source)?;
+    pub(crate) fn load(
+        &self,
+        source: &ModelSource,
+        cancel: &LoadCancel,
+    ) -> Result<Loaded, LoadError> {
+        let mut runner = self.open(source, cancel)?;
+        cancel.arm(runner.stopper());
         // The drill engine's runs are counted by whoever configured it: none is spent here.
         let warm = match source.manifest.engine {
             EngineKind::Onnx => warm_up(&mut *runner, &self.clock),
             EngineKind::Drill => WarmUp {
                 typical_run: drill_run(source, &*runner),
-                row_budget: None,
                 reason: "drill engine: its run time is taken from its settings".into(),
+                ..WarmUp::default()
             },
         };
+        cancel.disarm();
+        // A request to stop that came too late would end its first run in service.
+        runner.rearm();
         Ok((runner, warm))
     }
 
     /// Whether a model loads; for checks that serve nothing.
     pub fn try_load(&self, source: &ModelSource) -> Result<(), String> {
         // The binding panics on some types of outputs that it does not know.
-        let loaded = catch_unwind(AssertUnwindSafe(|| self.load(source).map(|_| ())));
+        let loaded = catch_unwind(AssertUnwindSafe(|| {
+            self.load(source, &LoadCancel::default()).map(|_| ())
+        }));
         let loaded = loaded.map_err(|_| "the engine's binding panicked on it".to_owned());
         loaded
             .and_then(|loaded| loaded.map_err(|e| e.to_string()))
             .map_err(|e| format!("model `{}`: {e}", source.name))
     }
 
-    fn open(&self, source: &ModelSource) -> Result<Box<dyn ModelRunner>, LoadError> {
+    fn open(
+        &self,
+        source: &ModelSource,
+        cancel: &LoadCancel,
+    ) -> Result<Box<dyn ModelRunner>, LoadError> {
         let manifest = &source.manifest;
         match manifest.engine {
             EngineKind::Onnx => {
@@ -87,13 +108,14 @@ impl Loader {
                     optimization: manifest.optimization,
                     arena: prepared.weight_bytes < SHARED_FOR_ITS_WEIGHTS_BYTES,
                 };
-                let engine = OrtEngine::open(&self.library, &settings, |graph| {
-                    let mut spec = manifest.complete(&source.name, source.version, graph)?;
-                    for input in &mut spec.inputs {
-                        input.any_shape = prepared.shapeless.contains(&input.name);
-                    }
-                    Ok(spec)
-                })?;
+                let engine =
+                    OrtEngine::open_cancellable(&self.library, &settings, cancel, |graph| {
+                        let mut spec = manifest.complete(&source.name, source.version, graph)?;
+                        for input in &mut spec.inputs {
+                            input.any_shape = prepared.shapeless.contains(&input.name);
+                        }
+                        Ok(spec)
+                    })?;
                 Ok(Box::new(engine))
             }
             EngineKind::Drill => {
@@ -117,13 +139,18 @@ fn drill_run(source: &ModelSource, runner: &dyn ModelRunner) -> Duration {
     source.manifest.drill(source.version).run_time(rows)
 }
 
-/// Loads on the blocking pool, for at most `timeout`.
+/// Loads on the blocking pool, for at most `timeout`. A load that takes longer is told to end, so that
+/// its thread comes back.
 pub(crate) async fn load_in_background(
     loader: Loader,
     source: ModelSource,
     timeout: Duration,
 ) -> Result<Loaded, String> {
-    let load = tokio::task::spawn_blocking(move || loader.load(&source));
+    let cancel = LoadCancel::default();
+    let given = cancel.clone();
+    let load = tokio::task::spawn_blocking(move || loader.load(&source, &given));
+    // Also where nobody waits for it any more: at a stop, or when its request was dropped.
+    let _given_up = GivenUp(cancel);
     match tokio::time::timeout(timeout, load).await {
         Ok(Ok(Ok(loaded))) => Ok(loaded),
         Ok(Ok(Err(error))) => Err(error.to_string()),
@@ -132,5 +159,14 @@ pub(crate) async fn load_in_background(
             "not loaded within models.load_timeout = {}",
             common::Span(timeout)
         )),
+    }
+}
+
+/// Tells a load to end when nobody waits for it; one that has ended is not touched.
+struct GivenUp(LoadCancel);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }

@@ -206,6 +206,11 @@ impl Gateway {
         self.process.signal(signal);
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits until it has ended by itself.
     pub fn end(self) -> Ended {
         self.process.end()

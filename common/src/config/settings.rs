@@ -79,6 +79,7 @@ sections! {
         load_timeout: Span,
         model_control: ModelControl,
         weight_cache: PathBuf,
+        link_folders: Vec<PathBuf>,
         weight_cache_size: ByteSize,
         library: PathBuf,
         dedicated_threads: usize,

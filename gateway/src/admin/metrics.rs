@@ -31,6 +31,7 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
                 wasted_seconds: own.wasted_run_us as f64 / 1e6,
                 run_cpu_seconds: own.run_cpu_ns as f64 / 1e9,
                 runs: own.runs,
+                runs_terminated: own.terminated,
                 rows: own.rows,
                 session_bytes: own.session_memory_bytes,
             };

@@ -35,7 +35,12 @@ pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
                     .map(|(model, reason)| format!("model `{model}`: {reason}")),
             );
             if let Ok(library) = &library {
-                let loader = Loader::new(library.clone(), clock);
+                let models = &settings.models;
+                let loader = Loader::new(library.clone(), clock).with_weight_cache(
+                    places.weight_cache(&models.weight_cache),
+                    models.weight_cache_size.0,
+                    models.link_folders.clone(),
+                );
                 problems.extend(
                     repository
                         .models

@@ -165,8 +165,11 @@ fn pool_options(
 ) -> PoolOptions {
     let supervision = &settings.supervision;
     let weights = places.weight_cache(&settings.models.weight_cache);
-    let loader = Loader::new(library, Arc::clone(clock))
-        .with_weight_cache(weights, settings.models.weight_cache_size.0);
+    let loader = Loader::new(library, Arc::clone(clock)).with_weight_cache(
+        weights,
+        settings.models.weight_cache_size.0,
+        settings.models.link_folders.clone(),
+    );
     PoolOptions {
         policy: Policy {
             restart_delay: supervision.restart_delay.0,

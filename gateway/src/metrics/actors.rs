@@ -27,7 +27,9 @@ pub(crate) struct ActorFigures {
     pub run_cpu_seconds: f64,
     /// Runs that gave outputs.
     pub runs: u64,
-    /// Rows of those runs.
+    /// Runs told to end at the last deadline of their requests.
+    pub runs_terminated: u64,
+    /// Rows of the runs that gave outputs.
     pub rows: u64,
     /// What its session holds.
     pub session_bytes: u64,
@@ -42,6 +44,7 @@ pub(crate) struct ActorMetrics {
     wasted: CounterVec,
     run_cpu: CounterVec,
     runs: IntCounterVec,
+    runs_terminated: IntCounterVec,
     rows: IntCounterVec,
     /// Ids that have series.
     shown: Mutex<BTreeSet<String>>,
@@ -91,6 +94,11 @@ impl ActorMetrics {
                  measured and stands for those since the last.",
             )?,
             runs: counters(names::RUNS, "Runs that gave outputs, by actor.", &["actor"])?,
+            runs_terminated: counters(
+                names::RUNS_TERMINATED,
+                "Runs told to end because the deadlines of all their requests had passed.",
+                &["actor"],
+            )?,
             rows: counters(
                 names::ROWS,
                 "Candidate rows of those runs, by actor.",
@@ -120,6 +128,7 @@ impl ActorMetrics {
             set(&self.dropped, &[id, reason], count);
         }
         set(&self.runs, &[id], figures.runs);
+        set(&self.runs_terminated, &[id], figures.runs_terminated);
         set(&self.rows, &[id], figures.rows);
         for (counter, seconds) in [
             (&self.wasted, figures.wasted_seconds),
@@ -141,7 +150,7 @@ impl ActorMetrics {
             for gauge in [&self.mailbox_depth, &self.session_memory] {
                 let _ = gauge.remove_label_values(&[id]);
             }
-            for counter in [&self.runs, &self.rows] {
+            for counter in [&self.runs, &self.runs_terminated, &self.rows] {
                 let _ = counter.remove_label_values(&[id]);
             }
             for counter in [&self.wasted, &self.run_cpu] {
@@ -185,7 +194,7 @@ mod tests {
             text.lines().filter(|line| line.contains(of)).count()
         };
         assert_eq!(series("m-l48-w0"), 0);
-        // One of each of six families, five causes and four reasons.
-        assert_eq!((series("m-l49-w0"), series("actor=")), (15, 15));
+        // One of each of seven families, five causes and four reasons.
+        assert_eq!((series("m-l49-w0"), series("actor=")), (16, 16));
     }
 }

@@ -15,7 +15,11 @@ impl Handler<Install> for InferenceActor {
     type Result = ();
 
     fn handle(&mut self, install: Install, ctx: &mut Context<Self>) {
-        let session = Session::new(install.runner, Arc::clone(&self.options.clock));
+        let session = Session::new(
+            install.runner,
+            install.warm_up.probe.clone(),
+            Arc::clone(&self.options.clock),
+        );
         let row_budget = install.warm_up.row_budget.or(session.spec().row_budget);
         self.queue.set_row_budget(row_budget);
         self.max_delay = session.spec().max_delay;

@@ -24,6 +24,8 @@ impl Handler<Observe> for InferenceActor {
             rows: stats.rows,
             answered: stats.answered,
             errors: stats.errors,
+            rejected: stats.rejected,
+            terminated: stats.terminated,
             panics: stats.panics,
             restarts: stats.installs.saturating_sub(1),
             expired: stats.expired,

@@ -16,7 +16,7 @@ impl InferenceActor {
                 Dropped::Abandoned => self.stats.abandoned += 1,
                 Dropped::Shed => {
                     self.stats.shed += 1;
-                    let message = "the queue stands, and the request waited too long in it";
+                    let message = "the model's queue is overloaded and this request exceeded its queue-time limit";
                     refuse(waiting.infer, ErrorCode::Overloaded, message);
                 }
                 Dropped::Expired => {

@@ -7,7 +7,7 @@ use std::{
 
 use ort::environment::Environment;
 
-use super::telemetry;
+use super::{log, telemetry};
 
 /// Why the library cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +69,10 @@ impl OrtLibrary {
         let environment = builder
             .with_name("fusebox")
             .with_telemetry(false)
+            .with_logger(log::logger())
             .build()
             .map_err(|e| unusable(first_line(e.message())))?;
-        // Its own messages go through tracing; what is left after our filter is its warnings.
+        // Below its warnings it tells of every node and allocation.
         environment.set_log_level(ort::logging::LogLevel::Warning);
         let library = Self {
             path: path.to_owned(),

@@ -7,15 +7,19 @@ use ort::{
     ErrorCode,
     ep::CPU,
     session::{RunOptions, Session, SessionInputValue, builder::GraphOptimizationLevel},
-    value::{Outlet, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType},
+    value::{Outlet, PrimitiveTensorElementType, TensorRef, ValueType},
 };
 
 use super::{
-    library::{OrtLibrary, first_line},
+    library::OrtLibrary,
     memory::Arena,
-    output, strings,
+    output,
+    reason::cause,
+    strings,
+    types::{dtype_of, with_number_types},
 };
 use crate::{
+    load_cancel::LoadCancel,
     meter::Meter,
     runner::{LoadError, ModelRunner, RunError, Stopper},
     spec::{Dim, ModelSpec},
@@ -78,11 +82,25 @@ impl OrtEngine {
         settings: &OrtSettings,
         complete: impl FnOnce(Graph) -> Result<ModelSpec, LoadError>,
     ) -> Result<Self, LoadError> {
+        Self::open_cancellable(library, settings, &LoadCancel::default(), complete)
+    }
+
+    /// The same, for a load that may be given up.
+    pub fn open_cancellable(
+        library: &OrtLibrary,
+        settings: &OrtSettings,
+        cancel: &LoadCancel,
+        complete: impl FnOnce(Graph) -> Result<ModelSpec, LoadError>,
+    ) -> Result<Self, LoadError> {
         let unreadable = |e: ort::Error| LoadError::Unreadable {
             path: settings.path.display().to_string(),
-            reason: first_line(e.message()),
+            reason: cause(e.message()),
         };
-        let session = session(library, settings).map_err(unreadable)?;
+        let session = session(library, settings, cancel).map_err(|e| {
+            let (path, message) = (settings.path.display(), e.message());
+            tracing::warn!(%path, message, "the engine could not load a model");
+            unreadable(e)
+        })?;
         let graph = Graph {
             inputs: declared(session.inputs(), "input", &settings.path)?,
             overridable: overridable(&session),
@@ -146,21 +164,31 @@ pub struct Declared {
     pub dims: Vec<Dim>,
 }
 
-fn session(library: &OrtLibrary, settings: &OrtSettings) -> ort::Result<Session> {
+fn session(
+    library: &OrtLibrary,
+    settings: &OrtSettings,
+    cancel: &LoadCancel,
+) -> ort::Result<Session> {
     let level = match settings.optimization {
         OptimizationLevel::Disabled => GraphOptimizationLevel::Disable,
         OptimizationLevel::Basic => GraphOptimizationLevel::Level1,
         OptimizationLevel::Extended => GraphOptimizationLevel::Level2,
         OptimizationLevel::All => GraphOptimizationLevel::All,
     };
-    Session::builder(library.environment())?
+    let mut builder = Session::builder(library.environment())?
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
         .with_optimization_level(level)?
-        .with_execution_providers([CPU::default().with_arena_allocator(settings.arena).build()])?
-        .commit_from_file(&settings.path)
+        .with_execution_providers([CPU::default().with_arena_allocator(settings.arena).build()])?;
+    let canceler = builder.canceler();
+    cancel.arm(Arc::new(move || {
+        if let Err(error) = canceler.cancel() {
+            tracing::warn!(%error, "the engine did not take the request to give up a load");
+        }
+    }));
+    builder.commit_from_file(&settings.path)
 }
 
 fn declared(
@@ -173,10 +201,21 @@ fn declared(
         tensor_of(&name, outlet.dtype()).ok_or_else(|| LoadError::NotATensor {
             path: path.display().to_string(),
             what,
+            remedy: remedy(outlet.dtype()),
             name,
         })
     };
     outlets.iter().map(one).collect()
+}
+
+/// What to do about an input or output that is no tensor.
+fn remedy(value: &ValueType) -> &'static str {
+    match value {
+        ValueType::Sequence(_) | ValueType::Map { .. } => {
+            "; if a ZipMap makes it, export the model without: skl2onnx and onnxmltools take zipmap=False"
+        }
+        _ => "",
+    }
 }
 
 /// Initialisers that are listed as inputs too. Those of types that are not served keep their value.
@@ -266,31 +305,14 @@ impl ModelRunner for OrtEngine {
 }
 
 fn failure(error: &ort::Error) -> RunError {
-    let message = first_line(error.message());
+    if error.message().contains("terminate flag") {
+        return RunError::Terminated;
+    }
+    let message = cause(error.message());
     match error.code() {
-        _ if message.contains("terminate flag") => RunError::Terminated,
         ErrorCode::InvalidArgument => RunError::Rejected(message),
         _ => RunError::Failed(message),
     }
-}
-
-fn dtype_of(ty: TensorElementType) -> Option<DType> {
-    Some(match ty {
-        TensorElementType::Bool => DType::Bool,
-        TensorElementType::Int8 => DType::Int8,
-        TensorElementType::Int16 => DType::Int16,
-        TensorElementType::Int32 => DType::Int32,
-        TensorElementType::Int64 => DType::Int64,
-        TensorElementType::Uint8 => DType::Uint8,
-        TensorElementType::Uint16 => DType::Uint16,
-        TensorElementType::Uint32 => DType::Uint32,
-        TensorElementType::Uint64 => DType::Uint64,
-        TensorElementType::Float16 => DType::Fp16,
-        TensorElementType::Float32 => DType::Fp32,
-        TensorElementType::Float64 => DType::Fp64,
-        TensorElementType::String => DType::Bytes,
-        _ => return None,
-    })
 }
 
 /// Input values by name, for a model some of whose inputs may be absent. By position costs less.
@@ -320,23 +342,18 @@ fn value<'v>(view: &'v TensorView<'v>) -> ort::Result<SessionInputValue<'v>> {
         DataView::Absent => return Err(ort::Error::new("an input that is needed is absent")),
     };
     let shape = &view.shape;
-    match view.dtype {
-        // Validated to 0 and 1 where it came in; anything else would be undefined as a bool.
-        DType::Bool => match bytemuck::checked::try_cast_slice::<u8, bool>(bytes) {
-            Ok(flags) => over(shape, flags),
-            Err(_) => Err(ort::Error::new("a BOOL is neither 0 nor 1")),
-        },
-        DType::Int8 => over::<i8>(shape, bytemuck::cast_slice(bytes)),
-        DType::Int16 => over::<i16>(shape, bytemuck::cast_slice(bytes)),
-        DType::Int32 => over::<i32>(shape, bytemuck::cast_slice(bytes)),
-        DType::Int64 => over::<i64>(shape, bytemuck::cast_slice(bytes)),
-        DType::Uint8 => over::<u8>(shape, bytes),
-        DType::Uint16 => over::<u16>(shape, bytemuck::cast_slice(bytes)),
-        DType::Uint32 => over::<u32>(shape, bytemuck::cast_slice(bytes)),
-        DType::Uint64 => over::<u64>(shape, bytemuck::cast_slice(bytes)),
-        DType::Fp16 => over::<half::f16>(shape, bytemuck::cast_slice(bytes)),
-        DType::Fp32 => over::<f32>(shape, bytemuck::cast_slice(bytes)),
-        DType::Fp64 => over::<f64>(shape, bytemuck::cast_slice(bytes)),
-        DType::Bytes => Err(ort::Error::new("BYTES tensors hold strings")),
+    macro_rules! by_type {
+        (() Bool Bool bool, $($ours:ident $engines:ident $element:ty,)+) => {
+            match view.dtype {
+                // Validated to 0 and 1 where it came in; anything else would be undefined as a bool.
+                DType::Bool => match bytemuck::checked::try_cast_slice::<u8, bool>(bytes) {
+                    Ok(flags) => over(shape, flags),
+                    Err(_) => Err(ort::Error::new("a BOOL is neither 0 nor 1")),
+                },
+                $(DType::$ours => over::<$element>(shape, bytemuck::cast_slice(bytes)),)+
+                DType::Bytes => Err(ort::Error::new("BYTES tensors hold strings")),
+            }
+        };
     }
+    with_number_types!(by_type!())
 }

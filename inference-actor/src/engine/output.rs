@@ -10,7 +10,7 @@ use bytes::Bytes;
 use common::tensor::{DType, DataView, Shape, Tensor, TensorView};
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorElementType, ValueType};
 
-use super::strings;
+use super::{strings, types::with_number_types};
 use crate::arena;
 
 /// The output of a run on `inputs`, which is copied only where it would not stay: a graph may hand an
@@ -20,27 +20,21 @@ pub(super) fn tensor(value: DynValue, inputs: &[TensorView<'_>]) -> ort::Result<
         return Err(ort::Error::new("an output is not a dense tensor"));
     };
     let (ty, shape) = (*ty, sizes(shape));
-    match ty {
-        TensorElementType::Bool => kept::<bool>(value, DType::Bool, shape, inputs),
-        TensorElementType::Float16 => kept::<half::f16>(value, DType::Fp16, shape, inputs),
-        TensorElementType::Int8 => kept::<i8>(value, DType::Int8, shape, inputs),
-        TensorElementType::Int16 => kept::<i16>(value, DType::Int16, shape, inputs),
-        TensorElementType::Int32 => kept::<i32>(value, DType::Int32, shape, inputs),
-        TensorElementType::Int64 => kept::<i64>(value, DType::Int64, shape, inputs),
-        TensorElementType::Uint8 => kept::<u8>(value, DType::Uint8, shape, inputs),
-        TensorElementType::Uint16 => kept::<u16>(value, DType::Uint16, shape, inputs),
-        TensorElementType::Uint32 => kept::<u32>(value, DType::Uint32, shape, inputs),
-        TensorElementType::Uint64 => kept::<u64>(value, DType::Uint64, shape, inputs),
-        TensorElementType::Float32 => kept::<f32>(value, DType::Fp32, shape, inputs),
-        TensorElementType::Float64 => kept::<f64>(value, DType::Fp64, shape, inputs),
-        TensorElementType::String => {
-            let strings = strings::out_of_engine(&value)?;
-            Tensor::from_strings(shape, strings).map_err(unfit)
-        }
-        other => Err(ort::Error::new(format!(
-            "an output is of type {other}, which is not served"
-        ))),
+    macro_rules! by_type {
+        (() $($ours:ident $engines:ident $element:ty,)+) => {
+            match ty {
+                $(TensorElementType::$engines => kept::<$element>(value, DType::$ours, shape, inputs),)+
+                TensorElementType::String => {
+                    let strings = strings::out_of_engine(&value)?;
+                    Tensor::from_strings(shape, strings).map_err(unfit)
+                }
+                other => Err(ort::Error::new(format!(
+                    "an output is of type {other}, which is not served"
+                ))),
+            }
+        };
     }
+    with_number_types!(by_type!())
 }
 
 /// The memory of an engine's value of elements `T`.

@@ -1,10 +1,21 @@
-//! A model reads its own folder and nothing else.
+//! A model reads its own folder, the repository it lies in, and nothing else.
 
 use std::{
-    collections::HashSet,
-    os::unix::fs::MetadataExt,
+    collections::{BTreeMap, HashSet},
     path::{Component, Path, PathBuf},
 };
+
+use common::files::open_regular;
+
+/// A file of external data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// Where the model says that it lies, relative to the model.
+    pub(crate) relative: PathBuf,
+    /// Where it lies, without links.
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+}
 
 /// Why a file that a model points to is not read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -14,77 +25,120 @@ pub(crate) enum ExternalError {
         "the weights lie at `{0}`, outside the model's folder; use a relative path without `..`"
     )]
     Outside(String),
-    /// A symbolic link, which may lead anywhere.
-    #[error("the weights at {0} are reached through a symbolic link; copy the file instead")]
-    SymbolicLink(PathBuf),
-    /// A second name of a file, which may be anybody's.
-    #[error("the weights at {0} are a hard link to a file with other names; copy the file instead")]
-    HardLink(PathBuf),
+    /// A symbolic link that leads out of what a model may read.
+    #[error(
+        "the weights at {path} are a link to {target}, outside of the model repository; copy the file, \
+         or name a folder above it in models.link_folders"
+    )]
+    LeadsOut {
+        /// The link.
+        path: PathBuf,
+        /// Where it ends.
+        target: PathBuf,
+    },
     /// Not there, or no regular file.
-    #[error("the weights are not at {0}; put the file there as the model was exported with it")]
-    Missing(PathBuf),
+    #[error(
+        "the weights at {path} cannot be read: {reason}; put the file there as the model was exported with it"
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        reason: String,
+    },
 }
 
-/// Refuses every location that is not a plain file inside `folder`.
-pub(crate) fn check_external(
+/// The files that a model in `folder` points to. Links are followed where they end inside `folder` or
+/// one of `allowed`.
+pub(crate) fn sources(
     folder: &Path,
     locations: &HashSet<Vec<u8>>,
-) -> Result<(), ExternalError> {
-    locations
-        .iter()
-        .try_for_each(|location| one(folder, location))
+    allowed: &[PathBuf],
+) -> Result<Vec<Source>, ExternalError> {
+    // By path, since a model may write one place in two ways.
+    let mut found = BTreeMap::new();
+    for location in locations {
+        let source = source(folder, location, allowed)?;
+        found.insert(source.relative.clone(), source);
+    }
+    Ok(found.into_values().collect())
 }
 
-fn one(folder: &Path, location: &[u8]) -> Result<(), ExternalError> {
+fn source(folder: &Path, location: &[u8], allowed: &[PathBuf]) -> Result<Source, ExternalError> {
     let shown = || {
         String::from_utf8_lossy(location)
             .chars()
             .take(200)
-            .collect::<String>()
+            .collect()
     };
     let text = std::str::from_utf8(location).map_err(|_| ExternalError::Outside(shown()))?;
-    let relative = Path::new(text);
-    let plain = relative
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !plain || text.is_empty() || text.contains(['\\', '\0']) {
+    let written = Path::new(text);
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    // A line break would end the line of the cache's list of files.
+    let odd = text.is_empty() || text.contains(['\\', '\0', '\n', '\r']);
+    if odd || !written.components().all(plain) {
         return Err(ExternalError::Outside(shown()));
     }
-    let mut path = folder.to_owned();
-    for part in relative.components() {
-        path.push(part);
-        let met = path
-            .symlink_metadata()
-            .map_err(|_| ExternalError::Missing(folder.join(relative)))?;
-        if met.file_type().is_symlink() {
-            return Err(ExternalError::SymbolicLink(path));
-        }
+    let names = |part: &Component<'_>| matches!(part, Component::Normal(_));
+    let relative: PathBuf = written.components().filter(names).collect();
+    let path = folder.join(&relative);
+    let unreadable = |e: std::io::Error| ExternalError::Unreadable {
+        path: path.clone(),
+        reason: e.to_string(),
+    };
+    let target = path.canonicalize().map_err(unreadable)?;
+    let own = folder.canonicalize().map_err(unreadable)?;
+    let inside = |folder: &Path| target.starts_with(folder);
+    let allowed = allowed
+        .iter()
+        .filter_map(|folder| folder.canonicalize().ok());
+    if !inside(&own) && !allowed.into_iter().any(|folder| inside(&folder)) {
+        return Err(ExternalError::LeadsOut { path, target });
     }
-    match path.symlink_metadata() {
-        Ok(met) if met.is_file() && met.nlink() == 1 => Ok(()),
-        Ok(met) if met.is_file() => Err(ExternalError::HardLink(path)),
-        _ => Err(ExternalError::Missing(path)),
-    }
+    let (_, found) = open_regular(&target).map_err(unreadable)?;
+    Ok(Source {
+        relative,
+        path: target,
+        bytes: found.len(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::{self, hard_link},
+        os::unix::fs::symlink,
+    };
+
     use super::*;
 
     #[test]
-    fn only_plain_files_inside_the_folder_are_read() {
+    fn files_and_links_are_read_where_they_end_inside_what_is_allowed() {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("m/1");
-        std::fs::create_dir_all(folder.join("sub")).unwrap();
-        std::fs::write(root.path().join("secret"), b"x").unwrap();
-        std::fs::write(folder.join("own.bin"), b"x").unwrap();
-        std::fs::write(folder.join("sub/own.bin"), b"x").unwrap();
-        std::os::unix::fs::symlink(root.path().join("secret"), folder.join("link")).unwrap();
-        std::os::unix::fs::symlink(root.path(), folder.join("up")).unwrap();
-        std::fs::hard_link(root.path().join("secret"), folder.join("hard")).unwrap();
-        let check = |location: &str| one(&folder, location.as_bytes());
-        for fine in ["own.bin", "sub/own.bin", "./own.bin"] {
-            assert_eq!(check(fine), Ok(()), "{fine}");
+        let (repository, shared) = (root.path().join("models"), root.path().join("hub/blobs"));
+        let folder = repository.join("m/1");
+        fs::create_dir_all(folder.join("sub")).unwrap();
+        fs::create_dir_all(repository.join("blobs")).unwrap();
+        fs::create_dir_all(&shared).unwrap();
+        for file in [
+            folder.join("own.bin"),
+            folder.join("sub/own.bin"),
+            repository.join("blobs/abc"),
+            shared.join("def"),
+            root.path().join("secret"),
+        ] {
+            fs::write(file, b"x").unwrap();
+        }
+        symlink("../../blobs/abc", folder.join("blob")).unwrap();
+        symlink(shared.join("def"), folder.join("hub")).unwrap();
+        symlink(root.path().join("secret"), folder.join("out")).unwrap();
+        symlink(root.path(), folder.join("up")).unwrap();
+        symlink("/dev/zero", folder.join("zero")).unwrap();
+        hard_link(folder.join("own.bin"), folder.join("hard")).unwrap();
+        let allowed = [repository.clone(), shared.clone()];
+        let check = |location: &str| source(&folder, location.as_bytes(), &allowed);
+        for fine in ["own.bin", "sub/own.bin", "./own.bin", "blob", "hub", "hard"] {
+            assert!(check(fine).is_ok(), "{fine}: {:?}", check(fine));
         }
         for bad in [
             "../../secret",
@@ -93,16 +147,24 @@ mod tests {
             "",
             ".",
             "a\\b",
+            "a\nb",
         ] {
             assert!(check(bad).is_err(), "{bad}");
         }
-        assert!(matches!(check("link"), Err(ExternalError::SymbolicLink(_))));
+        for out in ["out", "up/secret", "zero"] {
+            let error = check(out).unwrap_err();
+            assert!(matches!(error, ExternalError::LeadsOut { .. }), "{error}");
+        }
         assert!(matches!(
-            check("up/secret"),
-            Err(ExternalError::SymbolicLink(_))
+            check("gone"),
+            Err(ExternalError::Unreadable { .. })
         ));
-        assert!(matches!(check("hard"), Err(ExternalError::HardLink(_))));
-        assert!(matches!(check("gone"), Err(ExternalError::Missing(_))));
-        assert!(one(&folder, b"\xff").is_err());
+        assert!(matches!(
+            check("sub"),
+            Err(ExternalError::Unreadable { .. })
+        ));
+        assert!(source(&folder, b"\xff", &allowed).is_err());
+        let both = HashSet::from([b"own.bin".to_vec(), b"./own.bin".to_vec()]);
+        assert_eq!(sources(&folder, &both, &[]).unwrap().len(), 1);
     }
 }

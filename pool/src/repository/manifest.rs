@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use common::{ModelName, ModelVersion, Span, tensor::DType};
+use common::{ModelName, ModelVersion, Span, files::read_regular_text, tensor::DType};
 use inference_actor::{
     Declared, Dim, FakeSettings, Graph, InputSpec, LoadError, ModelSpec, OptimizationLevel,
     OutputRole, OutputSpec, Role,
@@ -22,6 +22,8 @@ use serde::Deserialize;
 
 use self::{drill::Drill, inputs::Input, versions::Versions};
 
+/// A hundred times what a manifest of a hundred inputs takes.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 /// More sessions of one model than any machine has use for.
 const MAX_INSTANCES: usize = 256;
 /// More rows of one run than fit any latency.
@@ -151,7 +153,7 @@ impl Manifest {
     /// Reads `model.toml` in a model's folder; the defaults hold where there is none.
     pub(crate) fn read(folder: &Path) -> Result<Self, ManifestError> {
         let path = folder.join("model.toml");
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_regular_text(&path, MAX_MANIFEST_BYTES) {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self {
