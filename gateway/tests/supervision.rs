@@ -116,14 +116,15 @@ fn a_colocated_run_that_ignores_its_end_ends_the_process_with_status_70() {
 }
 
 #[test]
-fn more_threads_given_up_than_are_borne_end_the_process_with_status_70() {
+fn a_model_whose_runs_hold_more_threads_than_allowed_is_parked_and_the_process_serves_on() {
     let behaviour = "hang_every = 1\nhang = \"60s\"\nhang_mode = \"ignores\"";
     let model = drill("placement = \"dedicated\"\ninstances = 1", behaviour);
     let config = format!(
         "{CALM}[supervision]\nhang_grace = \"20ms\"\nrestart_delay = \"1ms\"\nquarantine = 1\n\
          [drain]\ndelay = \"10ms\"\ngrace = \"2s\"\n"
     );
-    let rig = Rig::start(&[("m", model)], &config);
+    let other = drill("placement = \"colocated\"", "latency = \"1ms\"");
+    let rig = Rig::start(&[("m", model), ("other", other)], &config);
     assert_eq!(rig.recommend("m", 50), 504);
     rig.until("m-1-d0", "serving");
     eventually("the first thread to be given up", || {
@@ -131,9 +132,22 @@ fn more_threads_given_up_than_are_borne_end_the_process_with_status_70() {
     });
     rig.until("m-1-d0", "serving");
     assert_eq!(rig.recommend("m", 50), 504);
-    let (status, log) = rig.ended();
-    assert_eq!(status.code(), Some(70), "{log}");
-    assert!(log.contains("2 threads are held"), "{log}");
+    rig.until("m-1-d0", "parked");
+    let answer = Caller::new(rig.http).recommend("m", 50).unwrap();
+    assert_eq!(answer.status, 503);
+    assert!(
+        answer.body.contains("do not end when they are told to"),
+        "{}",
+        answer.body
+    );
+    assert_eq!((rig.recommend("other", 800), rig.ready()), (200, 200));
+    assert_eq!(rig.look("/admin/pool")["threads_in_quarantine"], 2);
+    // An operator may try once more.
+    assert_eq!(rig.change("/admin/actors/m-1-d0/resume").0, 200);
+    rig.until("m-1-d0", "serving");
+    rig.terminate();
+    let (_, log) = rig.ended();
+    assert!(log.contains("model parked"), "{log}");
 }
 
 #[test]
@@ -216,7 +230,7 @@ fn threads_never_outnumber_what_was_granted() {
         pool["models"][1]["placement_reason"]
             .as_str()
             .unwrap()
-            .contains("all taken")
+            .contains("shares a thread")
     );
     assert_eq!(
         (rig.recommend("greedy", 800), rig.recommend("modest", 800)),

@@ -10,8 +10,9 @@ use crate::{
     host::{HostId, WorkerHost},
     loader::{Loaded, Loader, load_in_background},
     member::{ActorDefaults, Member},
-    placement::{CoreBudget, Decision, Place},
-    repository::{ModelSource, manifest::Placement},
+    placement::{Decision, Place, instances},
+    repository::ModelSource,
+    threads::{CoreBudget, Existing, ThreadMemory, assign},
 };
 
 /// What bringing a model up needs.
@@ -42,8 +43,8 @@ pub(crate) struct InService {
 
 /// Brings one model up. A model that fails on one thread is taken out on all: half a model would
 /// answer only some of its callers.
-pub(crate) async fn place(context: &Context, source: ModelSource) -> Placed {
-    let outcome = in_service(context, &source, None).await;
+pub(crate) async fn place(context: &Context, source: ModelSource, existing: &Existing) -> Placed {
+    let outcome = in_service(context, &source, existing, None).await;
     Placed { source, outcome }
 }
 
@@ -51,39 +52,28 @@ pub(crate) async fn place(context: &Context, source: ModelSource) -> Placed {
 pub(crate) async fn move_to_threads(
     context: &Context,
     source: ModelSource,
+    existing: &Existing,
     reason: String,
 ) -> Placed {
-    let outcome = in_service(context, &source, Some(reason)).await;
+    let outcome = in_service(context, &source, existing, Some(reason)).await;
     Placed { source, outcome }
 }
 
 async fn in_service(
     context: &Context,
     source: &ModelSource,
+    existing: &Existing,
     to_threads: Option<String>,
 ) -> Result<InService, String> {
     let first = load(context, source).await?;
     let (spec, measured) = (Arc::clone(first.0.spec()), first.1.typical_run);
-    let wanted = source.manifest.placement;
-    let mut decision = Decision::of(wanted, measured, context.long_run);
-    if let Some(reason) = &to_threads {
-        (decision.place, decision.reason) = (Place::Dedicated, reason.clone());
+    let mut decision = Decision::of(source.manifest.placement, measured, context.long_run);
+    if let Some(reason) = to_threads {
+        (decision.place, decision.reason) = (Place::Dedicated, reason);
     }
     let members = match decision.place {
         Place::Colocated => on_workers(context, source).await?,
-        Place::Dedicated => match on_threads(context, source)? {
-            Some(members) => members,
-            None if wanted == Placement::Auto && to_threads.is_none() => {
-                decision.place = Place::Colocated;
-                decision.reason +=
-                    "; colocated all the same: models.dedicated_threads are all taken";
-                on_workers(context, source).await?
-            }
-            None => {
-                let told = "no thread is left for it: raise models.dedicated_threads, or set placement = \"colocated\"";
-                return Err(told.to_owned());
-            }
-        },
+        Place::Dedicated => on_threads(context, source, existing, &mut decision)?,
     };
     let mut first = Some(first);
     for member in &members {
@@ -91,8 +81,15 @@ async fn in_service(
             Some(loaded) => loaded,
             None => load(context, source).await?,
         };
-        let handed = member.addr.send(Install { runner, warm_up }).await;
-        handed.map_err(|e| format!("actor {} did not take its session: {e}", member.id))?;
+        // The thread may be held by a run of the actor that this one is to replace.
+        let handed = member.addr.send(Install { runner, warm_up });
+        let handed = tokio::time::timeout(context.load_timeout, handed).await;
+        handed
+            .map_err(|_| {
+                let limit = common::Span(context.load_timeout);
+                format!("actor {} did not take its session within models.load_timeout = {limit}: its thread is held by a run", member.id)
+            })?
+            .map_err(|e| format!("actor {} did not take its session: {e}", member.id))?;
     }
     Ok(InService {
         spec,
@@ -120,27 +117,45 @@ async fn on_workers(context: &Context, source: &ModelSource) -> Result<Vec<Membe
     }
 }
 
-/// None where no thread is left.
-fn on_threads(context: &Context, source: &ModelSource) -> Result<Option<Vec<Member>>, String> {
-    let Some(grants) = context.budget.take(source.manifest.instances) else {
-        return Ok(None);
+fn on_threads(
+    context: &Context,
+    source: &ModelSource,
+    existing: &Existing,
+    decision: &mut Decision,
+) -> Result<Vec<Member>, String> {
+    let wanted = instances(source.manifest.instances);
+    let memory = ThreadMemory {
+        arenas: Arc::clone(&context.actor_defaults.arenas),
+        clock: Arc::clone(&context.actor_defaults.clock),
     };
-    if let Some(wanted) = source.manifest.instances.filter(|n| n.get() > grants.len()) {
-        let got = grants.len();
-        tracing::warn!(model = %source.name, %wanted, got, "fewer instances than wanted: models.dedicated_threads are all taken");
+    let assigned = assign(&context.budget, &memory, wanted, existing)
+        .map_err(|e| format!("a thread could not be started: {e}"))?
+        .ok_or(
+            "no dedicated thread is left and none can be shared: raise models.dedicated_threads",
+        )?;
+    let (model, got) = (source.key(), assigned.threads.len());
+    if assigned.shared {
+        decision.reason +=
+            "; it shares a thread with other models: models.dedicated_threads are all taken";
+        tracing::warn!(%model, "model shares a dedicated thread with other models and waits for their runs: models.dedicated_threads are all taken; raise it, or set fewer instances in the model.toml of the others");
+    } else if source.manifest.instances.is_some() && got < wanted {
+        tracing::warn!(%model, wanted, got, "model gets fewer instances than model.toml asks for: models.dedicated_threads are all taken");
     }
-    let start = |(number, grant)| {
-        Member::on_own_thread(
+    let start = |(number, thread)| {
+        Member::on_thread(
             &context.actor_defaults,
             source,
             context.generation,
             number,
-            grant,
+            thread,
         )
     };
-    let members: std::io::Result<Vec<_>> = grants.into_iter().enumerate().map(start).collect();
-    let members = members.map_err(|e| format!("a thread could not be started: {e}"))?;
-    Ok(Some(members))
+    Ok(assigned
+        .threads
+        .into_iter()
+        .enumerate()
+        .map(start)
+        .collect())
 }
 
 async fn load(context: &Context, source: &ModelSource) -> Result<Loaded, String> {

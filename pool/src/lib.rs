@@ -24,6 +24,7 @@ mod report;
 mod repository;
 mod routing;
 mod supervisor;
+mod threads;
 
 pub use host::{HostId, WorkerHost};
 pub use loader::Loader;

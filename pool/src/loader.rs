@@ -29,7 +29,8 @@ pub(crate) type Loaded = (Box<dyn ModelRunner>, WarmUp);
 /// Loads models with the process's engine library.
 #[derive(Clone)]
 pub struct Loader {
-    library: OrtLibrary,
+    /// None where only drills are run.
+    library: Option<OrtLibrary>,
     clock: Arc<dyn Clock>,
     preparer: Preparer,
 }
@@ -39,7 +40,17 @@ impl Loader {
     #[must_use]
     pub fn new(library: OrtLibrary, clock: Arc<dyn Clock>) -> Self {
         Self {
-            library,
+            library: Some(library),
+            clock,
+            preparer: Preparer::default(),
+        }
+    }
+
+    /// A loader of drill models alone, which need no library.
+    #[cfg(test)]
+    pub(crate) fn of_drills(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            library: None,
             clock,
             preparer: Preparer::default(),
         }
@@ -102,20 +113,25 @@ impl Loader {
         let manifest = &source.manifest;
         match manifest.engine {
             EngineKind::Onnx => {
+                let Some(library) = &self.library else {
+                    return Err(LoadError::Unreadable {
+                        path: source.folder.display().to_string(),
+                        reason: "ONNX Runtime is not loaded".into(),
+                    });
+                };
                 let prepared = self.preparer.prepare(&source.folder, self.clock.wall())?;
                 let settings = OrtSettings {
                     path: prepared.path,
                     optimization: manifest.optimization,
                     arena: prepared.weight_bytes < SHARED_FOR_ITS_WEIGHTS_BYTES,
                 };
-                let engine =
-                    OrtEngine::open_cancellable(&self.library, &settings, cancel, |graph| {
-                        let mut spec = manifest.complete(&source.name, source.version, graph)?;
-                        for input in &mut spec.inputs {
-                            input.any_shape = prepared.shapeless.contains(&input.name);
-                        }
-                        Ok(spec)
-                    })?;
+                let engine = OrtEngine::open_cancellable(library, &settings, cancel, |graph| {
+                    let mut spec = manifest.complete(&source.name, source.version, graph)?;
+                    for input in &mut spec.inputs {
+                        input.any_shape = prepared.shapeless.contains(&input.name);
+                    }
+                    Ok(spec)
+                })?;
                 Ok(Box::new(engine))
             }
             EngineKind::Drill => {

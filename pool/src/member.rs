@@ -1,6 +1,6 @@
 //! An actor's body: its address, what shows its load, and the thread it lives on.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use common::{Clock, ModelKey};
@@ -10,9 +10,10 @@ use inference_actor::{
 
 use crate::{
     host::{HostId, StartActor, Started, WorkerHost},
-    placement::{Grant, Place},
+    placement::Place,
     repository::ModelSource,
     routing::ActorRoute,
+    threads::DedicatedThread,
 };
 
 /// What every actor is started with.
@@ -49,21 +50,6 @@ impl ActorDefaults {
     }
 }
 
-/// The thread of a dedicated actor, and the right to it.
-pub(crate) struct DedicatedThread {
-    arbiter: Arbiter,
-    grant: Grant,
-}
-
-impl DedicatedThread {
-    /// Gives the thread up without waiting for it; the right to a thread goes on to the next.
-    pub(crate) fn abandon(self) -> (Arbiter, Grant) {
-        // It ends by itself if its run ever does.
-        self.arbiter.stop();
-        (self.arbiter, self.grant)
-    }
-}
-
 /// The name of an actor's place. A reloaded model's actors stand beside the former ones for a
 /// moment, so their names tell the load: none for the start of the process.
 fn actor_id(source: &ModelSource, generation: u64, kind: char, number: usize) -> ActorId {
@@ -84,7 +70,8 @@ pub(crate) struct Member {
     pub(crate) addr: Addr<InferenceActor>,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) host: Option<HostId>,
-    pub(crate) thread: Option<DedicatedThread>,
+    /// The thread it lives on, if that is not a worker's.
+    pub(crate) thread: Option<Arc<DedicatedThread>>,
     /// Held once by each route that names this actor, so that it is known when none does.
     in_routes: Arc<()>,
 }
@@ -114,32 +101,24 @@ impl Member {
         })
     }
 
-    /// Starts an actor on a thread of its own; must be called on a thread of the actix system.
-    pub(crate) fn on_own_thread(
+    /// Starts an actor on a dedicated thread.
+    pub(crate) fn on_thread(
         actor_defaults: &ActorDefaults,
         source: &ModelSource,
         generation: u64,
         number: usize,
-        grant: Grant,
-    ) -> io::Result<Self> {
+        thread: Arc<DedicatedThread>,
+    ) -> Self {
         let id = actor_id(source, generation, 'd', number);
-        Self::start(actor_defaults, source.clone(), id, 0, grant)
+        Self::start(actor_defaults, source.clone(), id, 0, thread)
     }
 
-    /// Starts the next actor of this place on a fresh thread; gives the old thread, if it had one
-    /// that can be given up.
-    pub(crate) fn replace(
-        &mut self,
-        actor_defaults: &ActorDefaults,
-        incarnation: u64,
-    ) -> io::Result<Option<Arbiter>> {
-        let Some(thread) = self.thread.take() else {
-            return Ok(None);
-        };
-        let (old, grant) = thread.abandon();
-        let (source, id) = (self.source.clone(), self.id.clone());
-        *self = Self::start(actor_defaults, source, id, incarnation, grant)?;
-        Ok(Some(old))
+    /// Starts the next actor of this place on its thread, which is another than the last one's.
+    pub(crate) fn replace(&mut self, actor_defaults: &ActorDefaults, incarnation: u64) {
+        if let Some(thread) = self.thread.take() {
+            let (source, id) = (self.source.clone(), self.id.clone());
+            *self = Self::start(actor_defaults, source, id, incarnation, thread);
+        }
     }
 
     fn start(
@@ -147,22 +126,27 @@ impl Member {
         source: ModelSource,
         id: ActorId,
         incarnation: u64,
-        grant: Grant,
-    ) -> io::Result<Self> {
+        thread: Arc<DedicatedThread>,
+    ) -> Self {
         let options = actor_defaults.options(&source, &id, incarnation);
         let gauge = Arc::clone(&options.gauge);
-        let arbiter = Arbiter::try_new()?;
-        let addr =
-            InferenceActor::start_in_arbiter(&arbiter.handle(), |_| InferenceActor::new(options));
-        Ok(Self {
+        let new = |_: &mut Context<InferenceActor>| InferenceActor::new(options);
+        let addr = InferenceActor::start_in_arbiter(thread.handle(), new);
+        Self {
             source,
             id,
             addr,
             gauge,
             host: None,
-            thread: Some(DedicatedThread { arbiter, grant }),
+            thread: Some(thread),
             in_routes: Arc::default(),
-        })
+        }
+    }
+
+    /// Whether it lives on this thread.
+    pub(crate) fn is_on(&self, thread: &Arc<DedicatedThread>) -> bool {
+        let own = self.thread.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, thread))
     }
 
     pub(crate) fn place(&self) -> Place {

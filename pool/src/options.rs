@@ -13,7 +13,7 @@ pub struct PoolOptions {
     pub policy: Policy,
     /// When runs are stopped and threads given up.
     pub timeouts: WatchdogTimeouts,
-    /// Given-up threads that the process bears.
+    /// A version whose runs hold more abandoned threads than this is parked.
     pub quarantine: usize,
     /// Most threads for dedicated actors.
     pub dedicated_threads: usize,

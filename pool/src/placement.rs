@@ -3,20 +3,18 @@
 //! An actor on the worker thread that has the request costs no thread hop, but its run blocks that
 //! thread's event loop: right for short runs, wrong for long ones.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{num::NonZeroUsize, time::Duration};
 
 use crate::repository::manifest::Placement;
 
 /// Dedicated actors of a model that does not say how many: two, so that one that hangs or restarts
 /// leaves one to answer.
 const DEFAULT_INSTANCES: usize = 2;
+
+/// How many dedicated actors a model gets where there are threads for them.
+pub(crate) fn instances(stated: Option<NonZeroUsize>) -> usize {
+    stated.map_or(DEFAULT_INSTANCES, NonZeroUsize::get)
+}
 
 /// Where a model's actors run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -92,54 +90,6 @@ impl LiveRuns {
     }
 }
 
-/// The threads that dedicated actors may take, over all models.
-#[derive(Debug)]
-pub(crate) struct CoreBudget {
-    granted: usize,
-    left: AtomicUsize,
-}
-
-impl CoreBudget {
-    pub(crate) fn new(granted: usize) -> Arc<Self> {
-        let left = AtomicUsize::new(granted);
-        Arc::new(Self { granted, left })
-    }
-
-    pub(crate) fn granted(&self) -> usize {
-        self.granted
-    }
-
-    pub(crate) fn used(&self) -> usize {
-        // Relaxed: a count for people.
-        self.granted - self.left.load(Ordering::Relaxed)
-    }
-
-    /// Takes as many threads as are wanted, or as are left if those are fewer, but at least one.
-    pub(crate) fn take(self: &Arc<Self>, wanted: Option<NonZeroUsize>) -> Option<Vec<Grant>> {
-        let wanted = wanted.map_or(DEFAULT_INSTANCES, NonZeroUsize::get);
-        let grants: Vec<_> = (0..wanted).map_while(|_| self.take_one()).collect();
-        (!grants.is_empty()).then_some(grants)
-    }
-
-    fn take_one(self: &Arc<Self>) -> Option<Grant> {
-        // Relaxed: the count guards no other memory; the update itself is what must be atomic.
-        let taken = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        taken.ok().map(|_| Grant(Arc::clone(self)))
-    }
-}
-
-/// The right to one thread; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Grant(Arc<CoreBudget>);
-
-impl Drop for Grant {
-    fn drop(&mut self) {
-        self.0.left.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,16 +116,5 @@ mod tests {
         assert!(!live.too_long(400, 3 * MS, MS));
         assert!(!live.too_long(500, 3 * MS, MS));
         assert!(live.too_long(600, 3 * MS, MS));
-    }
-
-    #[test]
-    fn threads_never_outnumber_what_was_granted() {
-        let budget = CoreBudget::new(3);
-        let first = budget.take(NonZeroUsize::new(2)).unwrap();
-        let second = budget.take(NonZeroUsize::new(5)).unwrap();
-        assert_eq!((first.len(), second.len(), budget.used()), (2, 1, 3));
-        assert!(budget.take(None).is_none());
-        drop(first);
-        assert_eq!(budget.take(None).map(|g| g.len()), Some(2));
     }
 }

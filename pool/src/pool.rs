@@ -114,3 +114,6 @@ impl Pool {
         let _ = self.actor.send(Stop { timeout }).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

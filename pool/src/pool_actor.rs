@@ -6,6 +6,7 @@
 //! engine code, so nothing in it panics on a model's account.
 
 mod control;
+mod inheritance;
 mod news;
 mod observe;
 mod placing;
@@ -37,9 +38,10 @@ use crate::{
     loader::load_in_background,
     member::{ActorDefaults, Member},
     options::PoolOptions,
-    placement::{CoreBudget, Decision, LiveRuns},
+    placement::{Decision, LiveRuns},
     routing::{ModelRoute, ModelStatus, RoutingTable},
     supervisor::{Effect, Failure, Supervisor},
+    threads::CoreBudget,
 };
 
 /// How often live run times and memory are looked at.
@@ -64,7 +66,8 @@ pub(crate) struct PoolActor {
     changing: HashSet<ModelName>,
     /// Counts loads, so that actors of a reloaded model are not taken for the former ones.
     generation: u64,
-    quarantine: Vec<Arbiter>,
+    /// Threads given up because a run of this version holds them.
+    quarantine: Vec<(ModelKey, Arbiter)>,
     given_up: u64,
     moved: u64,
     tell_wedged: watch::Sender<Option<String>>,

@@ -194,6 +194,36 @@ impl Supervisor {
         })
     }
 
+    /// The thread of an actor was given up because of another actor's run: it goes on elsewhere, with
+    /// a session of its own, and has failed at nothing.
+    pub(crate) fn displaced(&mut self, id: &ActorId) -> Vec<Effect> {
+        let Some(slot) = self.slots.get_mut(id) else {
+            return Vec::new();
+        };
+        slot.incarnation += 1;
+        slot.recycling = false;
+        let mut effects = vec![Effect::Replace {
+            incarnation: slot.incarnation,
+        }];
+        match (&slot.session, slot.intent) {
+            (SessionState::Ready | SessionState::Loading, Intent::Drain) => {
+                effects.extend(slot.release("its thread was given up while it was being drained"));
+            }
+            (SessionState::Ready | SessionState::Loading, _) => effects.push(slot.load()),
+            // It gets its next session when that is due, or when an operator asks.
+            (SessionState::Waiting { .. } | SessionState::Parked | SessionState::Released, _) => {}
+        }
+        effects
+    }
+
+    /// Stops trying: the actor gets no session until an operator acts.
+    pub(crate) fn park(&mut self, id: &ActorId, reason: &str) -> Vec<Effect> {
+        match self.slots.get_mut(id) {
+            Some(slot) => slot.park(reason),
+            None => Vec::new(),
+        }
+    }
+
     /// An actor that was told to drain has answered all it held.
     pub(crate) fn drained(&mut self, id: &ActorId, incarnation: u64) -> Vec<Effect> {
         self.news(id, incarnation, |slot, _| {

@@ -15,6 +15,7 @@ use crate::{
     bring_up::{Context as BringUpContext, InService, place},
     repository::{ModelSource, Repository},
     routing::{ModelRef, ModelRoute, ModelStatus, RoutingTable, VersionSplit},
+    threads::Existing,
 };
 
 /// Why a model was not loaded or unloaded.
@@ -71,13 +72,15 @@ impl Handler<LoadModel> for PoolActor {
         }
         self.generation += 1;
         let context = self.bring_up_context();
+        let mut threads = self.threads_for(&name, version);
         let root = self.options.repository.clone();
         let model = name.clone();
         let work = async move {
             let sources = sources(root, &model, version).await?;
             let mut placed = Vec::with_capacity(sources.len());
-            for source in sources {
-                placed.push(all_up(&context, source, &model).await?);
+            for (index, source) in sources.iter().enumerate() {
+                let existing = threads.of(source.version, &sources[index + 1..]);
+                placed.push(all_up(&context, source.clone(), &model, &existing).await?);
             }
             Ok(placed)
         };
@@ -248,8 +251,9 @@ async fn all_up(
     context: &BringUpContext,
     source: ModelSource,
     model: &ModelName,
+    existing: &Existing,
 ) -> Result<(ModelSource, InService), ChangeError> {
-    let placed = place(context, source).await;
+    let placed = place(context, source, existing).await;
     match placed.outcome {
         Ok(in_service) => Ok((placed.source, in_service)),
         Err(reason) => Err(ChangeError::Failed {

@@ -6,13 +6,14 @@ use actix::prelude::*;
 use common::ModelKey;
 use inference_actor::ActorId;
 
-use super::PoolActor;
+use super::{PoolActor, inheritance::add_neighbours};
 use crate::{
     bring_up::{InService, Placed, move_to_threads, place},
     messages::{BringUp, ModelOutcome},
     placement::Place,
     repository::{ModelSource, manifest::Placement},
     routing::{ModelRoute, ModelStatus},
+    threads::Existing,
 };
 
 impl PoolActor {
@@ -103,8 +104,7 @@ impl PoolActor {
             let movable = decision.place == Place::Colocated
                 && !self.moving.contains(key)
                 && !self.changing.contains(&key.name)
-                && first.source.manifest.placement == Placement::Auto
-                && self.budget.used() < self.budget.granted();
+                && first.source.manifest.placement == Placement::Auto;
             if !movable {
                 continue;
             }
@@ -132,7 +132,8 @@ impl PoolActor {
         tracing::warn!(model = %key, %reason, "model moves to dedicated threads");
         self.moving.insert(key.clone());
         let context = self.bring_up_context();
-        let moved = async move { move_to_threads(&context, source, reason).await };
+        let existing = self.threads_beside(&key);
+        let moved = async move { move_to_threads(&context, source, &existing, reason).await };
         ctx.spawn(moved.into_actor(self).map(move |placed, actor, ctx| {
             actor.moving.remove(&key);
             let former = actor.of_version(&key);
@@ -178,9 +179,14 @@ impl Handler<BringUp> for PoolActor {
         }
         let context = self.bring_up_context();
         let work = async move {
-            let mut placed = Vec::with_capacity(sources.len());
+            let mut placed: Vec<Placed> = Vec::with_capacity(sources.len());
+            let mut existing = Existing::default();
             for source in sources {
-                placed.push(place(&context, source).await);
+                let one = place(&context, source, &existing).await;
+                if let Ok(in_service) = &one.outcome {
+                    add_neighbours(&mut existing.neighbours, &in_service.members);
+                }
+                placed.push(one);
             }
             placed
         };

@@ -48,8 +48,8 @@ impl Handler<Stop> for PoolActor {
         let ends = members.chain(retiring).map(async |member: Member| {
             let reason = "the gateway is shutting down".into();
             let let_go = member.addr.send(Park { reason }).await.is_ok();
-            if let Some(thread) = member.thread.filter(|_| let_go) {
-                let (arbiter, _) = thread.abandon();
+            let thread = member.thread.filter(|_| let_go);
+            if let Some(arbiter) = thread.and_then(|thread| thread.end()) {
                 // A thread that panicked on its way out is out as well.
                 let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
             }

@@ -121,6 +121,15 @@ impl Slot {
         ]
     }
 
+    /// Gives the session up until an operator acts, whatever it is doing.
+    pub(super) fn park(&mut self, reason: &str) -> Vec<Effect> {
+        self.recycling = false;
+        self.session = SessionState::Parked;
+        reason.clone_into(&mut self.last_cause);
+        let reason = reason.to_owned();
+        vec![Effect::Reroute, Effect::Release { reason }]
+    }
+
     /// The session is gone, by a panic or with its thread.
     pub(super) fn lose_session(&mut self, failure: Failure, policy: &Policy) -> Vec<Effect> {
         if matches!(self.session, SessionState::Parked | SessionState::Released) {
