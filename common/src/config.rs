@@ -12,7 +12,7 @@ mod settings;
 pub use load::{ConfigProblems, Override, Problem, Rules, load};
 pub use settings::{
     Admin, Admission, Breaker, CandidateSource, Drain, Fallback, Features, Grpc, Http, Limits, Log,
-    LogFormat, ModelControl, Models, Scene, Secret, Settings, Supervision,
+    LogFormat, ModelControl, ModelWatch, Models, Scene, Secret, Settings, Supervision,
 };
 
 /// The annotated file of defaults, as compiled in.

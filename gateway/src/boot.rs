@@ -16,7 +16,7 @@ mod start;
 mod try_line;
 mod worker_end;
 
-pub use check::check;
+pub use check::{Checked, check};
 pub use doctor::{Finding, doctor};
 pub use exit::{Exit, end};
 pub use running::Gateway;

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use common::SystemClock;
 use gateway::{
-    boot::{self, Exit, Finding, StopSignals},
+    boot::{self, Checked, Exit, Finding, StopSignals},
     cli::{Cli, Command, Import, Options},
     disable_telemetry, logging,
 };
@@ -83,7 +83,10 @@ fn serve(options: &Options) -> Result<(), Exit> {
 
 fn check(options: &Options) -> Result<(), Exit> {
     let settings = options.settings()?;
-    let problems = boot::check(&settings, Arc::new(SystemClock));
+    let Checked { problems, warnings } = boot::check(&settings, Arc::new(SystemClock));
+    for warning in warnings {
+        eprintln!("gateway: warning: {warning}");
+    }
     if problems.is_empty() {
         logging::print_result("configuration, library, feature store and models are in order");
         return Ok(());
@@ -94,8 +97,14 @@ fn check(options: &Options) -> Result<(), Exit> {
 fn doctor(options: &Options) -> Result<(), Exit> {
     let settings = options.settings()?;
     let mut worst = None;
-    for Finding { what, result } in boot::doctor(&settings, Arc::new(SystemClock)) {
+    for finding in boot::doctor(&settings, Arc::new(SystemClock)) {
+        let Finding {
+            what,
+            result,
+            warning,
+        } = finding;
         match result {
+            Ok(told) if warning => logging::print_result(&format!("WARNING  {what}: {told}")),
             Ok(well) => logging::print_result(&format!("ok       {what}: {well}")),
             Err(exit) => {
                 logging::print_result(&format!("PROBLEM  {what}: {}", exit.message));

@@ -48,6 +48,26 @@ pub(crate) async fn place(context: &Context, source: ModelSource, existing: &Exi
     Placed { source, outcome }
 }
 
+/// A version that does not load, and why.
+pub(crate) type Refused = (ModelSource, String);
+
+/// Brings a version up, or the highest one below it that loads, where the manifest asks for the
+/// latest. Gives also those that were tried before.
+pub(crate) async fn place_highest(
+    context: &Context,
+    source: ModelSource,
+    existing: &Existing,
+) -> (Placed, Vec<Refused>) {
+    let mut refused = Vec::new();
+    let mut placed = place(context, source, existing).await;
+    while let (Err(reason), Some(lower)) = (&placed.outcome, placed.source.next_lower()) {
+        tracing::warn!(model = %placed.source.key(), %reason, next = %lower.version, "model version does not load; the next lower one is tried");
+        refused.push((placed.source, reason.clone()));
+        placed = place(context, lower, existing).await;
+    }
+    (placed, refused)
+}
+
 /// Brings up dedicated actors of a model whose colocated ones have become too slow.
 pub(crate) async fn move_to_threads(
     context: &Context,

@@ -76,6 +76,14 @@ impl Loader {
         source: &ModelSource,
         cancel: &LoadCancel,
     ) -> Result<Loaded, LoadError> {
+        // What a half-copied file does to the real engine.
+        #[cfg(test)]
+        if source.folder.join("half-made").exists() {
+            return Err(LoadError::Unreadable {
+                path: source.folder.display().to_string(),
+                reason: "half-made".into(),
+            });
+        }
         let mut runner = self.open(source, cancel)?;
         cancel.arm(runner.stopper());
         // The drill engine's runs are counted by whoever configured it: none is spent here.
@@ -93,11 +101,12 @@ impl Loader {
         Ok((runner, warm))
     }
 
-    /// Whether a model loads; for checks that serve nothing.
-    pub fn try_load(&self, source: &ModelSource) -> Result<(), String> {
+    /// Whether a model loads, and how long a run takes at warm-up; for checks that serve nothing.
+    pub fn try_load(&self, source: &ModelSource) -> Result<Duration, String> {
         // The binding panics on some types of outputs that it does not know.
         let loaded = catch_unwind(AssertUnwindSafe(|| {
-            self.load(source, &LoadCancel::default()).map(|_| ())
+            self.load(source, &LoadCancel::default())
+                .map(|(_, warm_up)| warm_up.typical_run)
         }));
         let loaded = loaded.map_err(|_| "the engine's binding panicked on it".to_owned());
         loaded

@@ -5,11 +5,17 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use crate::repository::manifest::Placement;
+use crate::repository::{ModelSource, manifest::Placement};
 
 /// Dedicated actors of a model that does not say how many: two, so that one that hangs or restarts
 /// leaves one to answer.
 const DEFAULT_INSTANCES: usize = 2;
+
+/// Whether a model whose run took `measured` at warm-up gets threads of its own.
+#[must_use]
+pub fn is_dedicated(source: &ModelSource, measured: Duration, long_run: Duration) -> bool {
+    Decision::of(source.manifest.placement, measured, long_run).place == Place::Dedicated
+}
 
 /// How many dedicated actors a model gets where there are threads for them.
 pub(crate) fn instances(stated: Option<NonZeroUsize>) -> usize {

@@ -120,6 +120,18 @@ impl Rig {
         (answer.status, answer.body)
     }
 
+    /// The text of `/metrics`.
+    pub fn metrics(&self) -> String {
+        let answer = Caller::new(self.admin).send("GET", "/metrics", "").unwrap();
+        assert_eq!(answer.status, 200);
+        answer.body
+    }
+
+    /// The process's folder in `/proc`.
+    pub fn proc(&self) -> std::path::PathBuf {
+        Path::new("/proc").join(self.process.id().to_string())
+    }
+
     /// The ids of a model's inference actors.
     pub fn actors_of(&self, model: &str) -> Vec<String> {
         let actors = self.look("/admin/actors");

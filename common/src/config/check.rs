@@ -116,6 +116,8 @@ fn ranges(s: &Settings, rule: &mut impl FnMut(bool, &str, &str)) {
         ("limits.deadline", s.limits.deadline),
         ("limits.infer_deadline", s.limits.infer_deadline),
         ("models.load_timeout", s.models.load_timeout),
+        ("models.watch_interval", s.models.watch_interval),
+        ("models.watch_debounce", s.models.watch_debounce),
         ("supervision.restart_delay", s.supervision.restart_delay),
         ("supervision.stall_after", s.supervision.stall_after),
         ("supervision.hang_grace", s.supervision.hang_grace),

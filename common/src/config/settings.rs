@@ -78,6 +78,9 @@ sections! {
         max_busy_poll: Span,
         load_timeout: Span,
         model_control: ModelControl,
+        watch: ModelWatch,
+        watch_interval: Span,
+        watch_debounce: Span,
         weight_cache: PathBuf,
         link_folders: Vec<PathBuf>,
         weight_cache_size: ByteSize,
@@ -148,6 +151,16 @@ pub enum ModelControl {
     None,
     /// Through both ports.
     Explicit,
+}
+
+/// Whether models are loaded and unloaded as the files of the repository change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelWatch {
+    /// Only when somebody asks for it.
+    Off,
+    /// As a look at the repository finds from time to time.
+    Poll,
 }
 
 /// Where a scene's candidates come from when the request names none.

@@ -2,19 +2,32 @@
 
 use std::sync::Arc;
 
-use common::{Clock, config::Settings};
+use common::{Clock, ModelKey, config::Settings};
 use inference_actor::OrtLibrary;
-use pool::{Loader, Repository};
+use pool::{Loader, Repository, is_dedicated};
 
+use super::start::dedicated_threads;
 use crate::{
     features::{Catalogue, EmbeddedStore, FeatureStore},
     locate::Places,
 };
 
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What would keep a start from succeeding.
+    pub problems: Vec<String>,
+    /// What would not, but is worth knowing before it.
+    pub warnings: Vec<String>,
+}
+
 /// Looks at library, store and repository, loading every model once; gives what is wrong.
-pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
+pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Checked {
     let places = Places::of_this_process();
-    let mut problems = Vec::new();
+    let Checked {
+        mut problems,
+        mut warnings,
+    } = Checked::default();
     let library = places
         .library(&settings.models.library)
         .map_err(|e| e.message);
@@ -41,17 +54,35 @@ pub fn check(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<String> {
                     models.weight_cache_size.0,
                     models.link_folders.clone(),
                 );
-                problems.extend(
-                    repository
-                        .models
-                        .iter()
-                        .filter_map(|source| loader.try_load(source).err()),
-                );
+                let mut dedicated = Vec::new();
+                for source in &repository.models {
+                    match loader.try_load(source) {
+                        Ok(run) if is_dedicated(source, run, settings.models.long_run.0) => {
+                            dedicated.push(source.key());
+                        }
+                        Ok(_) => {}
+                        Err(problem) => problems.push(problem),
+                    }
+                }
+                warnings.extend(shared_threads(settings, &dedicated));
             }
         }
     }
     problems.extend(library.err());
-    problems
+    Checked { problems, warnings }
+}
+
+/// Whether models of which each needs a dedicated thread have to share them.
+pub(super) fn shared_threads(settings: &Settings, dedicated: &[ModelKey]) -> Option<String> {
+    let threads = dedicated_threads(settings);
+    if dedicated.len() <= threads {
+        return None;
+    }
+    let names: Vec<_> = dedicated.iter().map(ModelKey::to_string).collect();
+    let (count, names) = (names.len(), names.join(", "));
+    Some(format!(
+        "{count} models need dedicated threads ({names}) and there are {threads}: some share a thread and wait for each other's runs; raise models.dedicated_threads"
+    ))
 }
 
 /// Scenes whose candidates the catalogue cannot give.

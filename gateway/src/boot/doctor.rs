@@ -10,9 +10,13 @@ use std::{
 
 use common::{Clock, config::Settings};
 use inference_actor::OrtLibrary;
-use pool::{Loader, Repository};
+use pool::{Loader, Repository, is_dedicated};
 
-use super::{Exit, check::scene_problems, listeners::listen};
+use super::{
+    Exit,
+    check::{scene_problems, shared_threads},
+    listeners::listen,
+};
 use crate::{
     features::{EmbeddedStore, FeatureStore},
     locate::Places,
@@ -25,6 +29,18 @@ pub struct Finding {
     pub what: String,
     /// How it is, or what is wrong, how to mend it, and the status a start would end with.
     pub result: Result<String, Exit>,
+    /// A start succeeds, but not all is well.
+    pub warning: bool,
+}
+
+impl Finding {
+    fn of(what: impl Into<String>, result: Result<String, Exit>) -> Self {
+        Self {
+            what: what.into(),
+            result,
+            warning: false,
+        }
+    }
 }
 
 /// Looks at everything. Nothing is changed: ports are taken for a moment and given back.
@@ -39,10 +55,7 @@ pub fn doctor(settings: &Settings, clock: Arc<dyn Clock>) -> Vec<Finding> {
     ] {
         let result =
             listen(address, settings.http.backlog, key).map(|_| format!("{address} is free"));
-        findings.push(Finding {
-            what: what.to_owned(),
-            result,
-        });
+        findings.push(Finding::of(what, result));
     }
     let root = places.repository(&settings.models.repository);
     repository(&root, settings, library.zip(Some(clock)), &mut findings);
@@ -67,10 +80,7 @@ fn library(
         Ok((path, library)) => (Ok(format!("{} loads", path.display())), Some(library)),
         Err(exit) => (Err(exit), None),
     };
-    findings.push(Finding {
-        what: "ONNX Runtime".to_owned(),
-        result,
-    });
+    findings.push(Finding::of("ONNX Runtime", result));
     library
 }
 
@@ -85,15 +95,15 @@ fn store(places: &Places, settings: &Settings, findings: &mut Vec<Finding>) {
         .as_ref()
         .map(|store| scene_problems(settings, store.catalogue()));
     let problems = problems.unwrap_or_default();
-    findings.push(Finding {
-        what: "feature store".to_owned(),
-        result: opened
-            .map(|store| format!("{}: {} items", path.display(), store.catalogue().len())),
-    });
-    findings.extend(problems.into_iter().map(|problem| Finding {
-        what: "scenes".to_owned(),
-        result: Err(Exit::configuration(problem)),
-    }));
+    findings.push(Finding::of(
+        "feature store",
+        opened.map(|store| format!("{}: {} items", path.display(), store.catalogue().len())),
+    ));
+    findings.extend(
+        problems
+            .into_iter()
+            .map(|problem| Finding::of("scenes", Err(Exit::configuration(problem)))),
+    );
 }
 
 fn repository(
@@ -111,27 +121,27 @@ fn repository(
     let repository = match scanned {
         Ok(repository) => repository,
         Err(exit) => {
-            return findings.push(Finding {
-                what: "model repository".to_owned(),
-                result: Err(exit),
-            });
+            return findings.push(Finding::of("model repository", Err(exit)));
         }
     };
     let count = repository.models.len();
-    findings.push(Finding {
-        what: "model repository".to_owned(),
-        result: match count + repository.unusable.len() {
+    findings.push(Finding::of(
+        "model repository",
+        match count + repository.unusable.len() {
             0 => Err(Exit::missing(format!(
                 "{} holds no model: put one there as NAME/VERSION/model.onnx",
                 root.display()
             ))),
             _ => Ok(format!("{}: {count} to load", root.display())),
         },
-    });
-    findings.extend(repository.unusable.iter().map(|(name, reason)| Finding {
-        what: format!("model {name}"),
-        result: Err(Exit::damaged(reason)),
-    }));
+    ));
+    findings.extend(
+        repository
+            .unusable
+            .iter()
+            .map(|(name, reason)| Finding::of(format!("model {name}"), Err(Exit::damaged(reason)))),
+    );
+    let mut dedicated = Vec::new();
     for source in &repository.models {
         let file = source.folder.join("model.onnx");
         let access = match file.is_file() {
@@ -146,20 +156,35 @@ fn repository(
                 let loaded = loader.try_load(source).map_err(|e| {
                     Exit::damaged(format!("{e}; export it again, or take its folder out"))
                 });
-                loaded.map(|()| format!("version {} loads", source.version))
+                loaded.map(|run| {
+                    if is_dedicated(source, run, settings.models.long_run.0) {
+                        dedicated.push(source.key());
+                    }
+                    format!("version {} loads", source.version)
+                })
             }
         });
-        findings.push(Finding {
-            what: format!("model {}", source.name),
-            result: loads,
-        });
+        findings.push(Finding::of(format!("model {}", source.name), loads));
     }
+    findings.extend(shared_threads(settings, &dedicated).map(|told| Finding {
+        warning: true,
+        ..Finding::of("dedicated threads", Ok(told))
+    }));
+    findings.extend(repository.ignored.iter().map(|(path, reason)| Finding {
+        warning: true,
+        ..Finding::of(
+            "model repository",
+            Ok(format!("{}: {reason}", path.display())),
+        )
+    }));
     let missing = super::check::missing_models(settings, &repository);
-    findings.extend(missing.into_iter().map(|problem| Finding {
-        what: "scenes".to_owned(),
-        result: Err(Exit::configuration(format!(
-            "{problem}: correct the scene, or add the model; until then the scene answers 503"
-        ))),
+    findings.extend(missing.into_iter().map(|problem| {
+        Finding::of(
+            "scenes",
+            Err(Exit::configuration(format!(
+                "{problem}: correct the scene, or add the model; until then the scene answers 503"
+            ))),
+        )
     }));
 }
 

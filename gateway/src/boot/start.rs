@@ -4,9 +4,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr};
 use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
-use common::{Clock, ModelName, config::Settings};
+use common::{
+    Clock, ModelName,
+    config::{ModelWatch, Settings},
+};
 use inference_actor::{CodelSettings, OrtLibrary, WatchdogTimeouts, arena::Arenas};
-use pool::{BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository};
+use pool::{
+    BringUp, Loader, ModelOutcome, Policy, Pool, PoolOptions, Repository, WatchOptions,
+    watch_repository,
+};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
@@ -102,6 +108,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     };
     match models(&shared, repository, workers).await {
         Ok(()) => {
+            watch_models(&shared);
             shared.phase.become_serving();
             shared.metrics.set_ready(true);
             Ok(gateway)
@@ -182,10 +189,7 @@ fn pool_options(
             hang_grace: supervision.hang_grace.0,
         },
         quarantine: supervision.quarantine,
-        dedicated_threads: match settings.models.dedicated_threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            given => given,
-        },
+        dedicated_threads: dedicated_threads(settings),
         long_run: settings.models.long_run.0,
         actor_memory_bytes: Some(supervision.actor_memory.0).filter(|bytes| *bytes > 0),
         queue: settings.models.queue,
@@ -199,6 +203,28 @@ fn pool_options(
         loader,
         arenas: Arc::clone(arenas),
         clock: Arc::clone(clock),
+    }
+}
+
+/// Loads and unloads models as their files change, where the configuration asks for it.
+fn watch_models(shared: &Shared) {
+    let models = &shared.settings.models;
+    if models.watch == ModelWatch::Poll {
+        let options = WatchOptions {
+            repository: locate::Places::of_this_process().repository(&models.repository),
+            interval: models.watch_interval.0,
+            debounce: models.watch_debounce.0,
+            clock: Arc::clone(&shared.clock),
+        };
+        watch_repository(shared.pool.clone(), options);
+    }
+}
+
+/// How many threads dedicated actors may take.
+pub(super) fn dedicated_threads(settings: &Settings) -> usize {
+    match settings.models.dedicated_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        given => given,
     }
 }
 
@@ -225,7 +251,7 @@ async fn workers(mut announced: mpsc::Receiver<Worker>, count: usize) -> Result<
 
 async fn models(shared: &Shared, repository: Repository, workers: Vec<Worker>) -> Result<(), Exit> {
     for (folder, reason) in &repository.ignored {
-        tracing::warn!(folder = %folder.display(), %reason, "not a model, ignored");
+        tracing::warn!(folder = %folder.display(), %reason, "not used by the model repository");
     }
     let scenes = &shared.settings.scenes;
     let named: BTreeSet<&ModelName> = scenes.values().map(|scene| &scene.model).collect();

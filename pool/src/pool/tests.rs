@@ -2,8 +2,6 @@
 
 mod stage;
 
-use std::time::Duration;
-
 use common::ErrorCode;
 
 use self::stage::{Stage, drill};
@@ -228,4 +226,90 @@ async fn a_model_whose_runs_ignore_their_end_is_parked_and_its_neighbour_serves_
     );
     assert_eq!(stage.pool.report().await.unwrap().threads_in_quarantine, 2);
     assert!(stage.pool.wedged.borrow().is_none(), "the process goes on");
+}
+
+#[actix_rt::test]
+async fn a_half_made_highest_version_leaves_the_one_below_in_service_at_start_and_at_a_load() {
+    let stage = Stage::new(1, &[("m:1", &drill(DEDICATED, ""))]).await;
+    stage.add_version("m", 2);
+    stage.break_version("m", 2);
+    let error = stage
+        .pool
+        .load_model("m".parse().unwrap(), None)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("half-made"), "{error}");
+    stage.ask("m:1").await.unwrap();
+    stage
+        .pool
+        .unload_model("m".parse().unwrap(), None)
+        .await
+        .unwrap();
+    stage
+        .pool
+        .load_model("m".parse().unwrap(), None)
+        .await
+        .unwrap();
+    stage.ask("m").await.unwrap();
+    assert!(stage.report("m:2").await.status.contains("half-made"));
+    let again = Stage::over(stage).await;
+    again.ask("m").await.unwrap();
+    assert!(again.report("m:2").await.status.contains("half-made"));
+}
+
+#[actix_rt::test]
+async fn a_watched_repository_is_followed_without_a_failed_request() {
+    let stage = Stage::new(1, &[("m:1", &drill(DEDICATED, ""))]).await;
+    stage.watch();
+    let failed = stage
+        .under_load("m", async {
+            stage.add_version("m", 2);
+            stage
+                .until_async(async || stage.actors_of("m:2").await.len() == 1)
+                .await;
+            stage
+                .until_async(async || stage.actors_of("m:1").await.is_empty())
+                .await;
+            // One that does not load changes nothing, and the reason is shown.
+            stage.add_version("m", 3);
+            stage.break_version("m", 3);
+            let told = async || {
+                let status = stage.report_of("m:3").await.map(|report| report.status);
+                status.is_some_and(|status| status.contains("half-made"))
+            };
+            stage.until_async(told).await;
+            assert_eq!(stage.actors_of("m:2").await.len(), 1);
+            stage.mend_version("m", 3);
+            stage
+                .until_async(async || stage.actors_of("m:3").await.len() == 1)
+                .await;
+            stage
+                .until_async(async || stage.actors_of("m:2").await.is_empty())
+                .await;
+        })
+        .await;
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(stage.pool.report().await.unwrap().dedicated_threads_used, 1);
+}
+
+#[actix_rt::test]
+async fn of_the_last_two_versions_a_rollback_is_the_removal_of_the_higher() {
+    let manifest = format!("versions = \"latest:2\"\n{}", drill("", ""));
+    let stage = Stage::new(1, &[("m:1", &manifest), ("m:2", &manifest)]).await;
+    let warm = stage.actors_of("m:1").await;
+    stage.watch();
+    let failed = stage
+        .under_load("m", async {
+            stage.remove_version("m", 2);
+            stage
+                .until_async(async || stage.actors_of("m:2").await.is_empty())
+                .await;
+        })
+        .await;
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(
+        stage.actors_of("m:1").await,
+        warm,
+        "the version below was warm"
+    );
 }

@@ -12,10 +12,9 @@ use inference_actor::ActorId;
 
 use super::PoolActor;
 use crate::{
-    bring_up::{Context as BringUpContext, InService, place},
+    bring_up::{InService, Refused, place_highest},
     repository::{ModelSource, Repository},
     routing::{ModelRef, ModelRoute, ModelStatus, RoutingTable, VersionSplit},
-    threads::Existing,
 };
 
 /// Why a model was not loaded or unloaded.
@@ -44,6 +43,14 @@ pub enum ChangeError {
     /// The pool has ended.
     #[error("the process is stopping")]
     Stopping,
+}
+
+/// What a load brought up.
+#[derive(Default)]
+struct Fresh {
+    loaded: Vec<(ModelSource, InService)>,
+    /// Versions that did not load, in whose place a lower one did.
+    refused: Vec<Refused>,
 }
 
 /// Load a version of a model as its folder is now, or all that its manifest chooses.
@@ -75,14 +82,26 @@ impl Handler<LoadModel> for PoolActor {
         let mut threads = self.threads_for(&name, version);
         let root = self.options.repository.clone();
         let model = name.clone();
+        let serves = self.serves(&name);
         let work = async move {
-            let sources = sources(root, &model, version).await?;
-            let mut placed = Vec::with_capacity(sources.len());
+            let mut sources = sources(root, &model, version).await?;
+            if serves {
+                // What serves is better than a lower version: then the load fails.
+                sources.iter_mut().for_each(|source| source.below.clear());
+            }
+            let mut fresh = Fresh::default();
             for (index, source) in sources.iter().enumerate() {
                 let existing = threads.of(source.version, &sources[index + 1..]);
-                placed.push(all_up(&context, source.clone(), &model, &existing).await?);
+                let (placed, refused) = place_highest(&context, source.clone(), &existing).await;
+                fresh.refused.extend(refused);
+                let failed = |reason| ChangeError::Failed {
+                    model: model.clone(),
+                    reason,
+                };
+                let in_service = placed.outcome.map_err(failed)?;
+                fresh.loaded.push((placed.source, in_service));
             }
-            Ok(placed)
+            Ok(fresh)
         };
         Box::pin(work.into_actor(self).map(move |placed, actor, ctx| {
             actor.changing.remove(&name);
@@ -162,11 +181,16 @@ impl PoolActor {
         &mut self,
         name: &ModelName,
         version: Option<ModelVersion>,
-        fresh: Vec<(ModelSource, InService)>,
+        fresh: Fresh,
         ctx: &mut Context<Self>,
     ) {
-        let loaded: HashSet<_> = fresh.iter().map(|(source, _)| source.version).collect();
-        for (source, in_service) in fresh {
+        for (source, reason) in &fresh.refused {
+            self.show_refused(source, reason);
+        }
+        let shown = fresh.refused.iter().map(|(source, _)| source.version);
+        let loaded = fresh.loaded.iter().map(|(source, _)| source.version);
+        let kept: HashSet<_> = shown.chain(loaded).collect();
+        for (source, in_service) in fresh.loaded {
             let former = self.of_version(&source.key());
             self.put_in_service(&source, in_service, &former, ctx);
         }
@@ -176,7 +200,7 @@ impl PoolActor {
         // The manifest chooses these versions and no others.
         let now = RoutingTable::clone(&self.table.load());
         let left: Vec<_> = now.versions(name).map(|route| route.version).collect();
-        let gone = left.into_iter().flatten().filter(|v| !loaded.contains(v));
+        let gone = left.into_iter().flatten().filter(|v| !kept.contains(v));
         for version in gone.collect::<Vec<_>>() {
             let table = RoutingTable::clone(&self.table.load());
             self.table
@@ -185,6 +209,12 @@ impl PoolActor {
             let former = self.members_of(name, Some(version));
             former.iter().for_each(|id| self.retire(id, ctx));
         }
+    }
+
+    fn serves(&self, name: &ModelName) -> bool {
+        let table = self.table.load();
+        let mut routes = table.versions(name);
+        routes.any(|route| route.status == ModelStatus::Ready)
     }
 
     /// The actors of a version, or of all versions of a model.
@@ -237,28 +267,17 @@ async fn sources(
     let name = model.clone();
     let found = tokio::task::spawn_blocking(move || Repository::find(&root, &name, version)).await;
     match found {
-        Ok(Some(Ok(sources))) => Ok(sources),
+        Ok(Some(Ok(found))) => {
+            for (path, reason) in &found.ignored {
+                tracing::warn!(path = %path.display(), %reason, "not used by the model repository");
+            }
+            Ok(found.sources)
+        }
         Ok(Some(Err(reason))) => Err(ChangeError::Failed {
             model: model.clone(),
             reason,
         }),
         Ok(None) => Err(ChangeError::NotHeld(model.clone())),
         Err(_) => Err(ChangeError::Stopping),
-    }
-}
-
-async fn all_up(
-    context: &BringUpContext,
-    source: ModelSource,
-    model: &ModelName,
-    existing: &Existing,
-) -> Result<(ModelSource, InService), ChangeError> {
-    let placed = place(context, source, existing).await;
-    match placed.outcome {
-        Ok(in_service) => Ok((placed.source, in_service)),
-        Err(reason) => Err(ChangeError::Failed {
-            model: model.clone(),
-            reason,
-        }),
     }
 }

@@ -8,7 +8,7 @@ use inference_actor::ActorId;
 
 use super::{PoolActor, inheritance::add_neighbours};
 use crate::{
-    bring_up::{InService, Placed, move_to_threads, place},
+    bring_up::{InService, Placed, move_to_threads, place_highest},
     messages::{BringUp, ModelOutcome},
     placement::Place,
     repository::{ModelSource, manifest::Placement},
@@ -24,11 +24,16 @@ impl PoolActor {
             .map(|in_service| self.put_in_service(&source, in_service, &[], ctx))
             .err();
         if let Some(reason) = &failure {
-            let mut route = ModelRoute::unavailable(model.clone(), reason.clone());
-            route.version = Some(source.version);
-            self.publish(route);
+            self.show_refused(&source, reason);
         }
         ModelOutcome { model, failure }
+    }
+
+    /// Shows a version that does not load, with the reason.
+    pub(super) fn show_refused(&self, source: &ModelSource, reason: &str) {
+        let mut route = ModelRoute::unavailable(source.name.clone(), reason.to_owned());
+        route.version = Some(source.version);
+        self.publish(route);
     }
 
     /// Puts a freshly loaded version into service in place of the actors that `former` lists. The
@@ -179,20 +184,45 @@ impl Handler<BringUp> for PoolActor {
         }
         let context = self.bring_up_context();
         let work = async move {
-            let mut placed: Vec<Placed> = Vec::with_capacity(sources.len());
+            let mut placed = Vec::with_capacity(sources.len());
             let mut existing = Existing::default();
             for source in sources {
-                let one = place(&context, source, &existing).await;
+                let (one, refused) = place_highest(&context, source, &existing).await;
                 if let Ok(in_service) = &one.outcome {
                     add_neighbours(&mut existing.neighbours, &in_service.members);
                 }
-                placed.push(one);
+                placed.push((one, refused));
             }
             placed
         };
         Box::pin(work.into_actor(self).map(move |placed, actor, ctx| {
-            outcomes.extend(placed.into_iter().map(|placed| actor.register(placed, ctx)));
-            outcomes
+            for (placed, refused) in placed {
+                for (source, reason) in &refused {
+                    actor.show_refused(source, reason);
+                }
+                outcomes.push(actor.register(placed, ctx));
+            }
+            one_outcome_a_model(outcomes)
         }))
     }
+}
+
+/// A model serves where one of its versions does; what the others said is in the log.
+fn one_outcome_a_model(outcomes: Vec<ModelOutcome>) -> Vec<ModelOutcome> {
+    let mut merged: Vec<ModelOutcome> = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let Some(known) = merged.iter_mut().find(|known| known.model == outcome.model) else {
+            merged.push(outcome);
+            continue;
+        };
+        let refused = match (&known.failure, outcome.failure) {
+            (Some(_), None) => known.failure.take(),
+            (None, Some(reason)) => Some(reason),
+            (None, None) | (Some(_), Some(_)) => None,
+        };
+        if let Some(reason) = refused {
+            tracing::warn!(model = %known.model, %reason, "a version of the model does not load; its other versions serve");
+        }
+    }
+    merged
 }

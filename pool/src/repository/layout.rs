@@ -9,7 +9,7 @@ use std::{
 use common::{ModelKey, ModelName, ModelVersion};
 use inference_actor::DrillHistory;
 
-use super::manifest::{Manifest, ManifestError};
+use super::manifest::{Chosen, EngineKind, Manifest, ManifestError};
 
 /// Most models looked at; a folder with more is not a model repository.
 const MAX_MODELS: usize = 10_000;
@@ -43,6 +43,8 @@ pub struct ModelSource {
     pub folder: PathBuf,
     /// What `model.toml` says, or what holds without one.
     pub manifest: Arc<Manifest>,
+    /// Lower versions, in ascending order, that may serve where this one does not load.
+    pub(crate) below: Vec<(ModelVersion, PathBuf)>,
     /// What the drill engine's instances share.
     pub(crate) drill: Arc<DrillHistory>,
 }
@@ -54,7 +56,7 @@ pub struct Repository {
     pub models: Vec<ModelSource>,
     /// Models that cannot be served, with the reason.
     pub unusable: Vec<(ModelName, String)>,
-    /// Folders that are not models, with the reason: worth a warning.
+    /// Folders and files that are not used, with the reason: worth a warning.
     pub ignored: Vec<(PathBuf, String)>,
 }
 
@@ -64,6 +66,33 @@ impl ModelSource {
     pub fn key(&self) -> ModelKey {
         ModelKey::new(self.name.clone(), self.version)
     }
+
+    /// The file without which it is not whole, if there is one.
+    pub(crate) fn needs_file(&self) -> Option<&'static str> {
+        (self.manifest.engine == EngineKind::Onnx).then_some("model.onnx")
+    }
+
+    /// The version to try where this one does not load.
+    pub(crate) fn next_lower(&self) -> Option<Self> {
+        let mut below = self.below.clone();
+        let (version, folder) = below.pop()?;
+        Some(Self {
+            version,
+            folder,
+            below,
+            drill: Arc::default(),
+            ..self.clone()
+        })
+    }
+}
+
+/// What a model's folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct ModelFolder {
+    /// The versions to serve.
+    pub(crate) sources: Vec<ModelSource>,
+    /// What in it is not used, with the reason.
+    pub(crate) ignored: Vec<(PathBuf, String)>,
 }
 
 impl Repository {
@@ -97,7 +126,10 @@ impl Repository {
             Err(error) => return self.ignored.push((folder, format!("{error}"))),
         };
         match sources(&name, &folder, None) {
-            Ok(sources) => self.models.extend(sources),
+            Ok(found) => {
+                self.models.extend(found.sources);
+                self.ignored.extend(found.ignored);
+            }
             Err(reason) => self.unusable.push((name, reason)),
         }
     }
@@ -108,7 +140,7 @@ impl Repository {
         root: &Path,
         name: &ModelName,
         version: Option<ModelVersion>,
-    ) -> Option<Result<Vec<ModelSource>, String>> {
+    ) -> Option<Result<ModelFolder, String>> {
         let folder = root.join(name.as_str());
         folder.is_dir().then(|| sources(name, &folder, version))
     }
@@ -118,51 +150,87 @@ fn sources(
     name: &ModelName,
     folder: &Path,
     version: Option<ModelVersion>,
-) -> Result<Vec<ModelSource>, String> {
+) -> Result<ModelFolder, String> {
     let manifest = Manifest::read(folder).map_err(|e: ManifestError| e.to_string())?;
     let subfolders =
         subfolders(folder).map_err(|e| format!("{} cannot be read: {e}", folder.display()))?;
-    let mut versions: Vec<(ModelVersion, PathBuf)> = subfolders
-        .into_iter()
-        .filter_map(|path| {
-            let version = path.file_name()?.to_str()?.parse().ok()?;
-            Some((version, path))
-        })
-        .collect();
-    versions.sort_unstable();
+    let (versions, mut ignored) = versions(subfolders);
+    let triton = folder.join("config.pbtxt");
+    if triton.is_file() && !folder.join("model.toml").is_file() {
+        let told = "config.pbtxt is not read: write what the graph does not say, such as max_batch_size, into a model.toml beside it";
+        ignored.push((triton, told.to_owned()));
+    }
     if versions.is_empty() {
         return Err(format!(
             "{} has no version folder such as 1/",
             folder.display()
         ));
     }
+    let missing = |version: &dyn std::fmt::Display, who: &str| {
+        format!(
+            "{} has no folder for version {version}{who}",
+            folder.display()
+        )
+    };
     let manifest = Arc::new(manifest);
     let chosen = match version {
         Some(version) => {
-            versions.retain(|(found, _)| *found == version);
-            if versions.is_empty() {
-                return Err(format!(
-                    "{} has no folder for version {version}",
-                    folder.display()
-                ));
+            let one = versions.into_iter().find(|(found, _)| *found == version);
+            Chosen {
+                serve: vec![one.ok_or_else(|| missing(&version, ""))?],
+                below: Vec::new(),
             }
-            versions
         }
-        None => manifest.versions.choose(versions).map_err(|missing| {
-            format!(
-                "{} has no folder for version {missing}, which its model.toml asks for",
-                folder.display()
-            )
-        })?,
+        None => manifest
+            .versions
+            .choose(versions)
+            .map_err(|version| missing(&version, ", which its model.toml asks for"))?,
     };
+    let mut below = Some(chosen.below);
     let source = |(version, folder)| ModelSource {
         name: name.clone(),
         version,
         folder,
         manifest: Arc::clone(&manifest),
+        // The lowest of those to serve is the last that another may stand in for.
+        below: below.take().unwrap_or_default(),
         drill: Arc::default(),
     };
-    Ok(chosen.into_iter().map(source).collect())
+    Ok(ModelFolder {
+        sources: chosen.serve.into_iter().map(source).collect(),
+        ignored,
+    })
+}
+
+type Versions = Vec<(ModelVersion, PathBuf)>;
+
+/// The versions of a model's subfolders in ascending order, and the folders of a version that has
+/// another: `01` beside `1`.
+fn versions(subfolders: Vec<PathBuf>) -> (Versions, Vec<(PathBuf, String)>) {
+    let version = |path: PathBuf| {
+        let version: ModelVersion = path.file_name()?.to_str()?.parse().ok()?;
+        Some((version, path))
+    };
+    let mut versions: Versions = subfolders.into_iter().filter_map(version).collect();
+    // The shortest name first: the one without leading zeros.
+    versions.sort_by_key(|(version, path)| (*version, path.as_os_str().len()));
+    let mut ignored = Vec::new();
+    let mut last: Option<(ModelVersion, String)> = None;
+    versions.retain(|(version, path)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match &last {
+            Some((same, kept)) if same == version => {
+                let told = format!("it is version {version} as well as the folder `{kept}`, which is used; rename one");
+                ignored.push((path.clone(), told));
+                false
+            }
+            _ => {
+                last = Some((*version, name.into_owned()));
+                true
+            }
+        }
+    });
+    (versions, ignored)
 }
 
 /// The folders inside a folder, by name; hidden ones are not looked at.
@@ -220,6 +288,50 @@ mod tests {
             .collect();
         assert_eq!(served, [("a", 1), ("a", 2), ("b", 1), ("b", 3)]);
         assert!(found.unusable[0].1.contains("version 2"));
+    }
+
+    #[test]
+    fn the_last_two_versions_are_served_and_those_below_are_in_reserve() {
+        let root = tree(&["m/1", "m/2", "m/20240101123456", "m/3"]);
+        std::fs::write(root.path().join("m/model.toml"), "versions = \"latest:2\"").unwrap();
+        let found = Repository::scan(root.path()).unwrap();
+        let numbers = |m: &ModelSource| m.version.get();
+        let served: Vec<_> = found.models.iter().map(numbers).collect();
+        assert_eq!(served, [3, 20_240_101_123_456]);
+        let lower = found.models[0].next_lower().unwrap();
+        assert_eq!(
+            (lower.version.get(), lower.folder.ends_with("m/2")),
+            (2, true)
+        );
+        assert_eq!(lower.next_lower().map(|m| numbers(&m)), Some(1));
+        assert!(found.models[1].next_lower().is_none());
+        for wrong in ["latest:0", "latest:x", "newest", "latest:65"] {
+            let text = format!("versions = \"{wrong}\"");
+            std::fs::write(root.path().join("m/model.toml"), text).unwrap();
+            let found = Repository::scan(root.path()).unwrap();
+            assert!(
+                found.unusable[0].1.contains("latest:N"),
+                "{:?}",
+                found.unusable
+            );
+        }
+    }
+
+    #[test]
+    fn two_folders_of_one_version_and_a_configuration_that_is_not_read_are_told() {
+        let root = tree(&["m/1", "m/01", "m/001", "n/1"]);
+        std::fs::write(root.path().join("m/config.pbtxt"), "name: \"m\"").unwrap();
+        std::fs::write(root.path().join("n/config.pbtxt"), "name: \"n\"").unwrap();
+        std::fs::write(root.path().join("n/model.toml"), "").unwrap();
+        let found = Repository::scan(root.path()).unwrap();
+        assert!(found.models[0].folder.ends_with("m/1"));
+        assert_eq!((found.models.len(), found.ignored.len()), (2, 3));
+        let reasons = format!("{:?}", found.ignored);
+        assert!(
+            reasons.contains("version 1 as well as the folder `1`"),
+            "{reasons}"
+        );
+        assert!(reasons.contains("config.pbtxt is not read"), "{reasons}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use inference_actor::{
 };
 use serde::Deserialize;
 
+pub(crate) use self::versions::Chosen;
 use self::{drill::Drill, inputs::Input, versions::Versions};
 
 /// A hundred times what a manifest of a hundred inputs takes.

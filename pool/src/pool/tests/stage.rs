@@ -4,24 +4,31 @@
 use std::{
     cell::{Cell, RefCell},
     future::Future,
+    time::Duration,
 };
 
+use actix::Actor;
+
 use common::{
-    Criticality, Deadline, ErrorCode, ModelKey, SystemClock,
+    Clock, Criticality, Deadline, ErrorCode, ModelKey, SystemClock,
     tensor::{Shape, Tensor},
 };
 use inference_actor::{
-    ActorId, Infer, InferFailure, InferReply, Work,
-    arena::{ArenaRules, Classes},
+    ActorId, CodelSettings, Infer, InferFailure, InferReply, WatchdogTimeouts, Work,
+    arena::{ArenaRules, Arenas, Classes},
     validate,
 };
 use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
+    host::{HostId, WorkerHost},
+    loader::Loader,
     report::ModelReport,
     repository::Repository,
     routing::{ModelRef, ModelRoute, ModelStatus},
+    supervisor::Policy,
+    watching::{WatchOptions, watch_repository},
 };
 
 /// Turns a hang into a failure.
@@ -88,16 +95,27 @@ impl Stage {
     /// A pool with these versions, `name:version` and manifest each, and one worker thread: this.
     pub(super) async fn new(dedicated_threads: usize, models: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        for (model, manifest) in models {
+            let ModelKey { name, version } = super::key(model);
+            let folder = folder.path().join(name.as_str());
+            std::fs::create_dir_all(folder.join(version.to_string())).unwrap();
+            std::fs::write(folder.join("model.toml"), manifest).unwrap();
+        }
+        Self::start(folder, dedicated_threads).await
+    }
+
+    /// Another process over the same repository.
+    pub(super) async fn over(former: Self) -> Self {
+        former.pool.stop(STEP_TIMEOUT).await;
+        Self::start(former.folder, 1).await
+    }
+
+    async fn start(folder: tempfile::TempDir, dedicated_threads: usize) -> Self {
         let options = options(folder.path().to_owned(), dedicated_threads);
         // As each worker thread of the gateway does.
         options.arenas.settle("worker", SystemClock.now());
         let pool = Pool::start(options).unwrap();
         let stage = Self { pool, folder };
-        for (model, manifest) in models {
-            let ModelKey { name, version } = super::key(model);
-            stage.add_version(name.as_str(), version.get());
-            stage.write(name.as_str(), manifest);
-        }
         let found = Repository::scan(stage.folder.path()).unwrap();
         assert!(found.unusable.is_empty(), "{:?}", found.unusable);
         let request = BringUp {
@@ -111,6 +129,12 @@ impl Stage {
         stage
     }
 
+    /// Makes a version that does not load.
+    pub(super) fn break_version(&self, model: &str, version: u64) {
+        let folder = self.folder.path().join(model).join(version.to_string());
+        std::fs::write(folder.join("half-made"), "").unwrap();
+    }
+
     pub(super) fn add_version(&self, model: &str, version: u64) {
         let folder = self.folder.path().join(model).join(version.to_string());
         std::fs::create_dir_all(folder).unwrap();
@@ -120,6 +144,27 @@ impl Stage {
         std::fs::write(self.folder.path().join(model).join("model.toml"), manifest).unwrap();
     }
 
+    /// Makes it load again.
+    pub(super) fn mend_version(&self, model: &str, version: u64) {
+        let folder = self.folder.path().join(model).join(version.to_string());
+        std::fs::remove_file(folder.join("half-made")).unwrap();
+    }
+
+    pub(super) fn remove_version(&self, model: &str, version: u64) {
+        let folder = self.folder.path().join(model).join(version.to_string());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    pub(super) fn watch(&self) {
+        let options = WatchOptions {
+            repository: self.folder.path().to_owned(),
+            interval: Duration::from_millis(5),
+            debounce: Duration::from_millis(20),
+            clock: Arc::new(SystemClock),
+        };
+        watch_repository(self.pool.clone(), options);
+    }
+
     /// The actors of a model, as its supervisor sees them.
     pub(super) async fn views(&self, model: &str) -> Vec<ActorView> {
         let views = self.pool.actors().await.into_iter();
@@ -127,26 +172,23 @@ impl Stage {
     }
 
     pub(super) async fn report(&self, model: &str) -> ModelReport {
+        self.report_of(model).await.unwrap()
+    }
+
+    /// What `/admin/pool` shows of a version, if the routing table has it.
+    pub(super) async fn report_of(&self, model: &str) -> Option<ModelReport> {
         let key = super::key(model);
         let report = self.pool.report().await.unwrap();
         let of_key = |report: &ModelReport| {
             (report.model.as_str(), report.version) == (key.name.as_str(), Some(key.version.get()))
         };
-        report.models.into_iter().find(of_key).unwrap()
+        report.models.into_iter().find(of_key)
     }
 
     /// The ids of a version's actors, as `/admin/pool` shows them; none where it is not in service.
     pub(super) async fn actors_of(&self, model: &str) -> Vec<String> {
-        let key = super::key(model);
-        let held = self
-            .pool
-            .table()
-            .resolve(&ModelRef::Version(&key.name, key.version), 0)
-            .is_some();
-        match held {
-            true => self.report(model).await.actors,
-            false => Vec::new(),
-        }
+        let report = self.report_of(model).await;
+        report.map(|report| report.actors).unwrap_or_default()
     }
 
     /// Asks a model, or one version of it, as a front does: once more where the first could not.
@@ -207,6 +249,7 @@ impl Stage {
             sent_at: now,
             reply,
             permit: actor.gauge.permit(),
+            span: tracing::Span::none(),
         };
         if actor.addr.try_send(infer).is_err() {
             let told = format!("{} takes no message", actor.id);
