@@ -17,35 +17,35 @@ const MAX_CONFIG_BYTES: u64 = 4 << 20;
 #[derive(Debug, Parser)]
 #[command(name = "gateway", version)]
 pub struct Cli {
-    /// What to do; serving, if nothing is said.
+    /// Command to run (default: serve).
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Options of serving and checking.
+    /// Options of every command.
     #[command(flatten)]
     pub options: Options,
 }
 
-/// What the binary does beyond serving.
+/// Commands other than serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Validate configuration, feature store and repository, and list every problem.
+    /// Check the configuration, the feature store and the model repository, and list every problem.
     Check,
-    /// Look at all that a start needs and say of each thing whether it is well or how to mend it.
+    /// Check everything the gateway needs to start and explain how to fix what is wrong.
     Doctor,
-    /// Make a feature store from JSON lines (see docs/OPERATIONS.md).
+    /// Create a feature store from JSON lines (see docs/OPERATIONS.md).
     Import(Import),
 }
 
 /// Inputs and output of an import.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// Items, one JSON object a line.
+    /// File of items, one JSON object per line.
     #[arg(long)]
     pub catalogue: PathBuf,
-    /// Users, one JSON object a line.
+    /// File of users, one JSON object per line.
     #[arg(long)]
     pub users: PathBuf,
-    /// The store to write; an existing one is replaced once the new one is whole.
+    /// Feature store to write; an existing one is replaced when the new one is complete.
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -53,10 +53,10 @@ pub struct Import {
 /// What can be set without a file.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Configuration file; see docs/CONFIG.md.
+    /// Configuration file (see docs/CONFIG.md).
     #[arg(long, env = "GATEWAY_CONFIG", global = true)]
     pub config: Option<PathBuf>,
-    /// Folder of models, NAME/VERSION/model.onnx.
+    /// Model repository: a directory with NAME/VERSION/model.onnx.
     #[arg(long, env = "GATEWAY_MODEL_REPOSITORY", global = true)]
     pub model_repository: Option<String>,
     /// Address of the data port.

@@ -16,7 +16,7 @@ use crate::features::StoreError;
 pub(crate) struct Failure {
     /// Which error of the closed list.
     pub code: ErrorCode,
-    /// What to tell the caller, and how to mend it.
+    /// What to tell the caller, and how to fix it.
     pub message: String,
     /// When a retry makes sense.
     pub retry_after: Option<Duration>,
@@ -93,10 +93,10 @@ impl From<NoTensor> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         // The path and the cause are for the operator, not for the caller.
-        tracing::error!(%error, "a feature lookup failed");
+        tracing::error!(%error, "feature lookup failed");
         Self::new(
             ErrorCode::FeatureStore,
-            "the feature store could not be read",
+            "the feature store could not be read; see the gateway's log",
         )
     }
 }

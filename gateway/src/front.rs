@@ -15,11 +15,9 @@ use std::{
 };
 
 use actix::prelude::*;
+use arc_swap::ArcSwap;
 use breaker::{BreakerActor, Directory, KeyProfile, ObserveOutcomes};
-use common::{
-    Clock, ErrorCode, RequestId,
-    config::{Scene, Settings},
-};
+use common::{Clock, ErrorCode, RequestId, config::Settings};
 use inference_actor::arena::{self, Arenas};
 use pool::{HostId, Pool};
 
@@ -29,8 +27,8 @@ use crate::{
         AdmissionController, AnswerBudget, BodyBudget, LimiterSettings, ModelAdmissionSnapshot,
         OUTCOME_WAIT,
     },
-    failure::Failure,
     features::FeatureStore,
+    live::{Live, LiveReader, LiveView},
     metrics::{Metrics, RequestSeries},
     phase::Phase,
     recommend::LastLists,
@@ -39,8 +37,10 @@ use crate::{
 
 /// What all fronts of a process share.
 pub(crate) struct Shared {
-    /// The configuration in force.
+    /// The configuration that the process started with.
     pub settings: Settings,
+    /// The part of it that may change while the process runs.
+    pub live: ArcSwap<Live>,
     /// Tensor memory.
     pub arenas: Arc<Arenas>,
     /// The pool of inference actors.
@@ -77,6 +77,7 @@ pub(crate) struct Front {
     failed: Cell<u64>,
     admission: AdmissionController,
     series: ThreadSeries,
+    live: LiveReader,
 }
 
 impl Front {
@@ -89,14 +90,12 @@ impl Front {
             slo: settings.breaker.slo.0,
             release_p99: None,
         };
-        let limiter = LimiterSettings {
-            target: settings.admission.queue_delay.0,
-            window: settings.admission.concurrency_update_interval.0,
-            most: settings.models.queue,
-        };
+        let live = LiveReader::new(&shared.live);
+        let limiter = limiter(&live.view(&shared.live).0, settings.models.queue);
         Self {
             admission: AdmissionController::new(Arc::clone(&shared.directory), profile, limiter),
             series: ThreadSeries::new(&shared.metrics),
+            live,
             shared,
             host,
             sequence: Cell::new(0),
@@ -159,23 +158,15 @@ impl Front {
         })
     }
 
-    /// The scene of that name.
-    pub(crate) fn scene(&self, name: &str) -> Result<(&str, &Scene), Failure> {
-        let scenes = &self.shared.settings.scenes;
-        let found = scenes
-            .get_key_value(name)
-            .map(|(name, scene)| (name.as_str(), scene));
-        found.ok_or_else(|| {
-            let known = scenes
-                .keys()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            let asked: String = name.chars().take(64).collect();
-            Failure::invalid(format!(
-                "scene `{asked}` is not configured; there are: {known}"
-            ))
-        })
+    /// What is in force now: scenes, limits, admission. A request loads it once.
+    #[must_use]
+    pub(crate) fn live(&self) -> LiveView {
+        let (live, changed) = self.live.view(&self.shared.live);
+        if changed {
+            let queue = self.shared.settings.models.queue;
+            self.admission.set_limiter(limiter(&live, queue));
+        }
+        live
     }
 
     /// Counts a request that began; the guard counts its end however it ends.
@@ -211,6 +202,15 @@ impl Front {
             &self.answered
         };
         counter.set(counter.get() + 1);
+    }
+}
+
+/// What the adaptive concurrency limit aims at.
+fn limiter(live: &Live, queue: usize) -> LimiterSettings {
+    LimiterSettings {
+        target: live.admission.queue_delay.0,
+        window: live.admission.concurrency_update_interval.0,
+        most: queue,
     }
 }
 
@@ -256,6 +256,8 @@ impl Actor for FrontActor {
         // What a quiet thread has gathered must not wait for its next request.
         ctx.run_interval(OUTCOME_WAIT, |actor, _| actor.0.hand_over_outcomes());
         ctx.run_interval(SWEEP_EVERY, |actor, _| {
+            // A thread without requests lets go of values that are not in force any more.
+            drop(actor.0.live());
             actor.0.admission.drop_idle(actor.0.now());
         });
         ctx.run_interval(arena::TICK_EVERY, |actor, _| arena::tick(actor.0.now()));

@@ -13,6 +13,7 @@ mod failure;
 pub mod features;
 mod front;
 mod http_port;
+mod live;
 mod locate;
 pub mod logging;
 mod metrics;

@@ -53,7 +53,7 @@ impl Phase {
         match self.stage() {
             Stage::Starting => Err(Failure::new(
                 ErrorCode::NotReady,
-                "the models are still being loaded",
+                "the gateway is still loading its models; retry when GET /v2/health/ready answers 200",
             )),
             Stage::Serving | Stage::Draining => Ok(()),
         }

@@ -79,7 +79,7 @@ pub(crate) async fn recommend(
 ) -> Result<Recommendation, Failure> {
     let front = recommender.front();
     let context = context.tightened(request.timeout());
-    let (scene_name, scene) = front.scene(request.scene())?;
+    let (scene_name, scene) = context.live.scene(request.scene())?;
     let job = Job {
         recommender,
         request,
@@ -241,15 +241,15 @@ fn scores(spec: &ModelSpec, outputs: Vec<Tensor>, candidates: usize) -> Result<T
         .iter()
         .zip(outputs)
         .find(|(o, _)| o.role == OutputRole::Score);
-    let (_, output) = scored.ok_or_else(|| broken("the model gave no scores".into()))?;
+    let (_, output) = scored.ok_or_else(|| broken("the model returned no scores".into()))?;
     let scores = output.elements::<f32>().filter(|s| s.len() == candidates);
-    let scores =
-        scores.ok_or_else(|| broken(format!("the model gave no {candidates} FP32 scores")))?;
+    let scores = scores
+        .ok_or_else(|| broken(format!("the model did not return {candidates} FP32 scores")))?;
     match scores.iter().all(|s| s.is_finite()) {
         true => Ok(output),
         false => Err(Failure {
             not_finite: true,
-            ..broken("the model gave a score that is not a number".into())
+            ..broken("the model returned a score that is not finite".into())
         }),
     }
 }

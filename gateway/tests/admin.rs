@@ -170,6 +170,28 @@ async fn requests_are_counted_by_what_they_asked() {
 }
 
 #[tokio::test]
+async fn reloads_leave_no_series_behind() {
+    let gateway = Setup::new().config("[http]\nworkers = 1\n").start();
+    let request = json!({"user_id": "1"});
+    let series = async || {
+        assert_eq!(gateway.recommend(&request).await.status, 200);
+        let metrics = gateway.metrics().await;
+        let samples = metrics.lines().filter(|line| line.contains("actor=\""));
+        samples.count()
+    };
+    let before = series().await;
+    assert!(before > 0);
+    for _ in 0..3 {
+        let path = "/v2/repository/models/ml100k_din/load";
+        assert_eq!(post(gateway.admin, path, &json!({})).await.status, 200);
+        eventually("as many series as before", async || {
+            (series().await == before).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn every_actor_is_listed_with_what_it_is_doing() {
     let gateway = Setup::new().config("[http]\nworkers = 2\n").start();
     for user in 0..10 {

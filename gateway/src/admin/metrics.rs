@@ -63,10 +63,10 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
 /// Series of requests stay for versions in service and configured scenes.
 fn requests(state: &State) {
     let shared = &state.shared;
-    let (table, scenes) = (shared.pool.table(), &shared.settings.scenes);
+    let (table, live) = (shared.pool.table(), shared.live.load());
     shared.metrics.requests.retain(|key, scene| {
         let version = ModelRef::Version(&key.name, key.version);
-        let configured = scene == NO_SCENE || scenes.contains_key(scene);
+        let configured = scene == NO_SCENE || live.scenes.contains_key(scene);
         configured && table.resolve(&version, 0).is_some()
     });
 }

@@ -61,6 +61,18 @@ impl Limiter {
         }
     }
 
+    /// Goes on under other settings: what was learned stays, within the new bound.
+    pub(super) fn reconfigure(&mut self, settings: LimiterSettings) {
+        let untouched = self.limit >= self.settings.most as f64;
+        let most = settings.most as f64;
+        self.limit = if untouched {
+            most
+        } else {
+            self.limit.min(most)
+        };
+        self.settings = settings;
+    }
+
     /// Whether one more may enter beside those in flight.
     pub(super) fn admit(&mut self, in_flight: usize, class: Criticality) -> bool {
         let allowed = (self.limit * share(class)).max(1.0);

@@ -14,7 +14,7 @@ use breaker::{
     Admission, Directory, FrontView, KeyProfile, Observation, Outcome, OutcomeBuffer, Report,
     Ticket,
 };
-use common::ErrorCode;
+use common::{ErrorCode, Source};
 use inference_actor::RunTimes;
 
 use super::{
@@ -135,6 +135,11 @@ impl AdmissionController {
         all
     }
 
+    /// Moves every lane to other settings of its limiter, without losing what it has learned.
+    pub(crate) fn set_limiter(&self, settings: LimiterSettings) {
+        self.lanes.borrow_mut().set_limiter(settings);
+    }
+
     /// Drops what was learned of versions and scenes that nobody asks any more.
     pub(crate) fn drop_idle(&self, now: Instant) {
         self.lanes.borrow_mut().drop_idle(now);
@@ -171,12 +176,12 @@ impl AdmissionPermit<'_> {
     /// The request was not answered, for this reason.
     pub(crate) fn failed(mut self, failure: &Failure, now: Instant) {
         let outcome = match failure.code {
-            // What waited too long in our queue says nothing about the model.
+            code if code.source() == Source::Input => Outcome::BadInput,
+            // What waited too long in our queue, or failed before, says nothing about the model.
             _ if failure.never_ran => Outcome::Shed,
             _ if failure.not_finite => Outcome::NotFinite,
             ErrorCode::Deadline => Outcome::Timeout,
             ErrorCode::Overloaded | ErrorCode::BreakerOpen | ErrorCode::Draining => Outcome::Shed,
-            ErrorCode::Invalid | ErrorCode::InputRejected => Outcome::BadInput,
             _ => Outcome::Failure,
         };
         // No run is known to have ended, so the time says nothing about the model.
@@ -256,7 +261,7 @@ mod tests {
         fn admit(&self, limit_ms: u64) -> Result<AdmissionPermit<'_>, Failure> {
             let now = self.clock.now();
             let (id, span) = (RequestId::made(1, 1, 1), tracing::Span::none());
-            let series = OnceCell::new();
+            let (series, live) = (OnceCell::new(), crate::live::tests::defaults());
             let context = RequestContext {
                 id: &id,
                 protocol: Protocol::Rest,
@@ -266,6 +271,7 @@ mod tests {
                 criticality: Criticality::Critical,
                 span: &span,
                 series: &series,
+                live: &live,
             };
             let key = LaneKey {
                 model: &self.model,
@@ -305,6 +311,28 @@ mod tests {
         assert_eq!(held.len(), 4);
         assert_eq!(bench.admit(800).err().unwrap().code, ErrorCode::Overloaded);
         drop(held);
+        assert!(bench.admit(800).is_ok());
+    }
+
+    #[test]
+    fn what_fails_before_the_run_says_nothing_about_the_model() {
+        let mut bench = bench();
+        let before_the_run = |code| Failure {
+            never_ran: true,
+            ..Failure::new(code, "x")
+        };
+        let too_large = Failure::new(ErrorCode::TooLarge, "x");
+        let mut changes = Vec::new();
+        for failure in [too_large, before_the_run(ErrorCode::FeatureStore)] {
+            for _ in 0..50 {
+                let permit = bench.admit(800).unwrap();
+                permit.failed(&failure, bench.clock.now());
+                bench.clock.advance(Duration::from_millis(200));
+                let due = bench.keeper.due_outcomes(bench.clock.now()).unwrap();
+                bench.registry.record(&due, bench.clock.now(), &mut changes);
+            }
+        }
+        assert!(changes.is_empty(), "{changes:?}");
         assert!(bench.admit(800).is_ok());
     }
 

@@ -1,8 +1,8 @@
 //! What a thread knows of each version of a model in each scene: its lanes.
 //!
-//! A lane is made when its first request comes and leaves when none has come for [`IDLE`]; whatever
-//! happens to other versions and scenes does not touch it. A thread keeps at most [`MAX_LANES`]: at
-//! the bound the one that was used least recently makes room, and starts anew if it is used again.
+//! A lane is created by its first request and removed when it has had none for [`IDLE`]. Other
+//! versions and scenes do not affect it. A thread keeps at most [`MAX_LANES`]: at the bound the
+//! least recently used one is removed, and starts with empty statistics if it is used again.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,7 +21,7 @@ use super::{
 
 /// Most lanes of a thread.
 const MAX_LANES: usize = 4096;
-/// A lane without a request for this long leaves.
+/// A lane without a request for this long is removed.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// What admission tells apart: a version of a model, and the scene it is asked for.
@@ -96,6 +96,14 @@ impl Lanes {
     /// Every lane.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Rc<Lane>> {
         self.by_model.values().flatten()
+    }
+
+    /// Moves every lane, and those to come, to these settings.
+    pub(super) fn set_limiter(&mut self, settings: LimiterSettings) {
+        self.limiter = settings;
+        for lane in self.iter() {
+            lane.limiter.borrow_mut().reconfigure(settings);
+        }
     }
 
     /// Drops the lanes that no request has used for a while.

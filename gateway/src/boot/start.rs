@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr};
+use arc_swap::ArcSwap;
 use breaker::{BreakerActor, BreakerActorOptions, Directory, Registry};
 use common::{
     Clock, ModelName,
@@ -26,6 +27,7 @@ use crate::{
     app::{DataPorts, admin_server, data_server, worker_count},
     features::EmbeddedStore,
     front::Shared,
+    live::Live,
     locate,
     metrics::Metrics,
     phase::Phase,
@@ -69,6 +71,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
         pool: Pool::start(pool).map_err(Exit::unavailable)?,
         arenas,
         store: Arc::new(store),
+        live: ArcSwap::from_pointee(Live::of(&settings)),
         last_lists: LastLists::default(),
         metrics,
         bodies: BodyBudget::new(settings.limits.bodies_in_flight),

@@ -169,7 +169,7 @@ impl Front {
 
 /// The deadline passed; a request whose run never began says nothing about the model.
 fn late(ran: bool) -> InferFailure {
-    let message = "the deadline passed before the model answered";
+    let message = "the deadline passed before the model answered; give the request more time";
     InferFailure {
         never_ran: !ran,
         ..InferFailure::new(ErrorCode::Deadline, message)

@@ -10,7 +10,8 @@ use crate::{
     request::{Protocol, Target},
 };
 
-/// Most series a thread keeps at hand; beyond, the oldest goes, and is looked up again.
+/// Maximum number of series that a thread caches; at the bound the oldest entry is removed, and
+/// looked up again when it is needed.
 const MAX_SERIES: usize = 256;
 
 struct Entry {

@@ -1,7 +1,7 @@
 //! Requests by what they asked: protocol, outcome, model, version and scene.
 //!
-//! The labels are bounded: a series is made for a version in service and a configured scene, and
-//! leaves once either is gone; a request that names anything else, or that was refused before its
+//! The labels are bounded: a series is created for a version in service and a configured scene, and
+//! removed when either is gone. A request that names anything else, or that was refused before its
 //! model was known, counts as `other`.
 
 use std::cell::OnceCell;

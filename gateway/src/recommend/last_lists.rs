@@ -1,8 +1,8 @@
-//! The list that each user got last, for scenes that fall back to it: one registry for all threads,
-//! since a user's next request comes to any of them.
+//! The last list of each user, for scenes that fall back to it. All threads share one registry,
+//! because any of them may get the user's next request.
 //!
-//! Bounded: [`MAX_LISTS`] lists of at most [`MAX_ITEMS`] items, some 60 MiB; at the bound the list
-//! that was first kept longest ago makes room. A list is good for [`FRESH`]. Items are kept by id,
+//! Bounded: [`MAX_LISTS`] lists of at most [`MAX_ITEMS`] items, about 60 MiB. At the bound the list
+//! that was added first is removed. A list is good for [`FRESH`]. Items are kept by id,
 //! since their place in the catalogue may change; a list belongs to the version that made it.
 
 use std::{

@@ -6,31 +6,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Criticality, Deadline, RequestId, config::Secret};
+use common::{Criticality, Deadline, RequestId};
 use tracing::Span;
 
 use super::{criticality::criticality, deadline::deadline, metadata::Metadata, protocol::Protocol};
-use crate::{failure::Failure, metrics::RequestSeries};
+use crate::{failure::Failure, live::Live, metrics::RequestSeries};
 
 /// See the module. Cheap to copy: what is not a number lives in the exchange.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'x> {
     /// The caller's id, or one that was made.
     pub id: &'x RequestId,
-    /// Which protocol it came by.
+    /// The protocol it arrived by.
     pub protocol: Protocol,
-    /// When its last header byte was there.
+    /// The time at which its headers were complete.
     pub arrived: Instant,
-    /// When its answer is of no more use.
+    /// The time after which its answer is of no use.
     pub deadline: Deadline,
     /// The time a request of its kind gets where it asks for nothing shorter.
     pub configured_deadline: Duration,
-    /// How much it matters when not all can be answered.
+    /// Its class: which requests are shed first under overload.
     pub criticality: Criticality,
-    /// What traces show of it; disabled unless somebody listens.
+    /// Its tracing span; disabled unless a subscriber enables its level.
     pub span: &'x Span,
-    /// Where it is counted; set by the run, which knows what is asked.
+    /// The metric series that count it; set by the run, which knows the model.
     pub series: &'x OnceCell<Rc<RequestSeries>>,
+    /// The scenes and limits in force for it.
+    pub live: &'x Live,
 }
 
 /// Where a context comes from besides the headers.
@@ -41,16 +43,15 @@ pub(super) struct Origin<'x> {
     pub(super) arrived: Instant,
     pub(super) span: &'x Span,
     pub(super) series: &'x OnceCell<Rc<RequestSeries>>,
+    pub(super) live: &'x Live,
 }
 
 impl<'x> RequestContext<'x> {
-    /// Reads the headers. `limit` is the configured deadline of requests of this kind;
-    /// `priority_key` allows the highest class.
+    /// Reads the headers. `limit` is the configured deadline of requests of this kind.
     pub(super) fn read(
         origin: Origin<'x>,
         metadata: &impl Metadata,
         limit: Duration,
-        priority_key: &Secret,
     ) -> Result<Self, Failure> {
         Ok(Self {
             id: origin.id,
@@ -58,9 +59,10 @@ impl<'x> RequestContext<'x> {
             arrived: origin.arrived,
             deadline: deadline(origin.arrived, metadata, limit)?,
             configured_deadline: limit,
-            criticality: criticality(metadata, priority_key)?,
+            criticality: criticality(metadata, &origin.live.admission.priority_key)?,
             span: origin.span,
             series: origin.series,
+            live: origin.live,
         })
     }
 

@@ -17,19 +17,21 @@ use super::{
 use crate::{
     failure::Failure,
     front::{Front, InFlight},
+    live::{Live, LiveView},
     metrics::RequestSeries,
 };
 
-/// A request from its arrival to its answer. Dropped unfinished, its caller has gone; then nothing
-/// is counted but that it is no longer in flight.
+/// A request from its arrival to its answer. If it is dropped before it is finished, the caller has
+/// disconnected; then only the count of requests in flight changes.
 pub(crate) struct Exchange<'f> {
     front: &'f Front,
     protocol: Protocol,
     id: RequestId,
     arrived: Instant,
     span: Span,
-    /// Where it is counted, once it is known what it asks.
+    /// The metric series that count it, once its model is known.
     series: OnceCell<Rc<RequestSeries>>,
+    live: LiveView,
     _in_flight: InFlight<'f>,
 }
 
@@ -38,7 +40,7 @@ impl<'f> Exchange<'f> {
     pub(crate) fn begin(front: &'f Front, protocol: Protocol, metadata: &impl Metadata) -> Self {
         let arrived = front.now();
         let id = front.request_id(metadata.get(MetadataKey::RequestId));
-        // Nothing is recorded, and the id not written, unless this level is listened to.
+        // A disabled span records nothing and does not format the id.
         let span = tracing::debug_span!("request", protocol = protocol.label(), request_id = %id);
         Self {
             _in_flight: front.begin(),
@@ -48,6 +50,7 @@ impl<'f> Exchange<'f> {
             arrived,
             span,
             series: OnceCell::new(),
+            live: front.live(),
         }
     }
 
@@ -55,6 +58,12 @@ impl<'f> Exchange<'f> {
     #[must_use]
     pub(crate) fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// What is in force for this request.
+    #[must_use]
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 
     /// What the headers say. `limit` is the configured deadline of requests of this kind.
@@ -69,9 +78,9 @@ impl<'f> Exchange<'f> {
             arrived: self.arrived,
             span: &self.span,
             series: &self.series,
+            live: &self.live,
         };
-        let key = &self.front.shared().settings.admission.priority_key;
-        RequestContext::read(origin, metadata, limit, key)
+        RequestContext::read(origin, metadata, limit)
     }
 
     /// Counts how it ended, right before the answer is handed to the connection.

@@ -52,7 +52,7 @@ pub(crate) async fn run<T>(
     );
     let mut prepared = started;
     let asked = async {
-        let Some(inputs) = prepare().await? else {
+        let Some(inputs) = prepare().await.map_err(before_the_run)? else {
             prepared = front.now();
             return Ok(None);
         };
@@ -87,9 +87,17 @@ pub(crate) async fn run<T>(
     })
 }
 
+/// What fails while the inputs are made says nothing about the model.
+fn before_the_run(failure: Failure) -> Failure {
+    Failure {
+        never_ran: true,
+        ..failure
+    }
+}
+
 /// The deadline passed before the model was asked, which says nothing about the model.
 fn late() -> Failure {
-    let message = "the deadline passed before the request was read";
+    let message = "the deadline passed before the model was asked; give the request more time";
     Failure {
         never_ran: true,
         ..Failure::new(ErrorCode::Deadline, message)

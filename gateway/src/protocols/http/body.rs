@@ -62,7 +62,7 @@ pub(crate) async fn read_body(
         let within = common::Span(limits.time);
         Err(Failure::new(
             ErrorCode::SlowRequest,
-            format!("the body did not arrive within {within}"),
+            format!("the request body did not arrive within {within}; send it faster, or raise http.body_timeout"),
         ))
     })
 }
@@ -117,7 +117,11 @@ async fn discard(payload: &mut Payload, limits: BodyLimits<'_>) {
 }
 
 async fn next(payload: &mut Payload) -> Result<Option<Bytes>, Unread> {
-    let cut = |e| Failure::invalid(format!("the body ended before it was whole: {e}"));
+    let cut = |e| {
+        Failure::invalid(format!(
+            "the request body ended before it was complete: {e}"
+        ))
+    };
     payload
         .next()
         .await
@@ -128,7 +132,7 @@ async fn next(payload: &mut Payload) -> Result<Option<Bytes>, Unread> {
 fn too_large(limits: BodyLimits<'_>) -> Failure {
     Failure::new(
         ErrorCode::TooLarge,
-        format!("the body is larger than {}", limits.most),
+        format!("the request body is larger than {}", limits.most),
     )
 }
 

@@ -11,7 +11,6 @@ use actix_web::{
     http::StatusCode,
     web::{Data, ServiceConfig},
 };
-use common::config::Settings;
 use pool::ModelStatus;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
@@ -23,7 +22,7 @@ use super::{
     respond::ErrorBody,
     rest::openapi as rest,
 };
-use crate::{recommend::Recommender, request::Protocol};
+use crate::{live::Live, recommend::Recommender, request::Protocol};
 
 /// Models named as examples; a repository may hold thousands.
 const MAX_EXAMPLES: usize = 20;
@@ -41,12 +40,12 @@ async fn show(recommender: Data<Recommender>) -> HttpResponse {
     let mut models: Vec<String> = serving.map(|m| m.name.to_string()).collect();
     models.sort();
     models.truncate(MAX_EXAMPLES);
-    HttpResponse::Ok().json(document(&front.shared().settings, &models))
+    HttpResponse::Ok().json(document(&front.live(), &models))
 }
 
-fn document(settings: &Settings, models: &[String]) -> Value {
+fn document(live: &Live, models: &[String]) -> Value {
     let mut schemas = schemas();
-    let mut paths = rest::paths(settings, &mut schemas);
+    let mut paths = rest::paths(live, &mut schemas);
     let own = json!({ "type": "object", "description": "this document" });
     let this = json!({
         "operationId": "openapi",
@@ -54,8 +53,8 @@ fn document(settings: &Settings, models: &[String]) -> Value {
         "responses": responses(vec![(StatusCode::OK, "This document.", own)], &[]),
     });
     paths.insert("/openapi.json".into(), json!({ "get": this }));
-    paths.insert("/v2/thrift".into(), super::thrift::described(settings));
-    paths.extend(Described { settings, models }.paths(&mut schemas));
+    paths.insert("/v2/thrift".into(), super::thrift::described(&live.limits));
+    paths.extend(Described { live, models }.paths(&mut schemas));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -96,8 +95,8 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere_and_every_scene_is_named() {
-        let settings = common::config::load(None, &[], &|_| Vec::new()).unwrap();
-        let document = document(&settings, &["m".to_owned()]);
+        let live = crate::live::tests::defaults();
+        let document = document(&live, &["m".to_owned()]);
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1) {
             let pointer = reference.split('"').next().unwrap();

@@ -9,7 +9,7 @@ use actix_web::{
     http::header::{self, HeaderValue},
     web::{self, Data, Payload, ServiceConfig},
 };
-use common::{ErrorCode, config::Settings};
+use common::{ErrorCode, config::Limits};
 use serde_json::{Value, json};
 
 use super::{
@@ -49,7 +49,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 }
 
 /// This path's part of `GET /openapi.json`.
-pub(super) fn described(settings: &Settings) -> Value {
+pub(super) fn described(limits: &Limits) -> Value {
     let message = json!({ "schema": { "type": "string", "format": "binary" } });
     let media_type = MEDIA_TYPES[0];
     let mut answers = responses(Vec::new(), FAILS_WITH);
@@ -63,7 +63,7 @@ pub(super) fn described(settings: &Settings) -> Value {
         "parameters": [request_id()],
         "requestBody": {
             "required": true,
-            "description": format!("A call of Recommend, at most {}.", settings.limits.recommend_body),
+            "description": format!("A call of Recommend, at most {}.", limits.recommend_body),
             "content": { media_type: message },
         },
         "responses": answers,

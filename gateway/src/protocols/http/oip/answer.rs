@@ -32,7 +32,7 @@ pub(super) fn write(
     for (position, want) in wanted.iter().enumerate() {
         let declared = &spec.outputs[want.index];
         let tensor = outputs.get(want.index).ok_or_else(|| {
-            let message = format!("the model gave no output `{}`", declared.name);
+            let message = format!("the model returned no output `{}`", declared.name);
             Failure::new(ErrorCode::EngineFailed, message)
         })?;
         if position > 0 {

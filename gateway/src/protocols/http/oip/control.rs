@@ -208,7 +208,7 @@ async fn body(
     let limits = BodyLimits {
         budget: &shared.bodies,
         most: MAX_BODY,
-        discard: shared.settings.limits.discard_body,
+        discard: shared.live.load().limits.discard_body,
         time: shared.settings.http.body_timeout.0,
     };
     let body = read_body(request, &mut payload, limits).await?;

@@ -62,15 +62,15 @@ async fn answer(
     exchange: &Exchange<'_>,
 ) -> Result<Answer, Failure> {
     let shared = front.shared();
-    let settings = &shared.settings;
-    let context = exchange.context(request.headers(), settings.limits.infer_deadline.0)?;
+    let (limits, http) = (&exchange.live().limits, &shared.settings.http);
+    let context = exchange.context(request.headers(), limits.infer_deadline.0)?;
     let form = BodyForm::of(request)?;
-    let most = settings.limits.infer_body;
+    let most = limits.infer_body;
     let limits = BodyLimits {
         budget: &shared.bodies,
         most,
-        discard: settings.limits.discard_body,
-        time: settings.http.body_timeout.0.min(context.deadline.limit()),
+        discard: limits.discard_body,
+        time: http.body_timeout.0.min(context.deadline.limit()),
     };
     let body = read_body(request, payload, limits).await?;
     shared.phase.admit()?;

@@ -3,7 +3,7 @@
 mod bodies;
 
 use actix_web::http::StatusCode;
-use common::{ErrorCode, config::Settings};
+use common::ErrorCode;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,7 @@ use super::{
     super::openapi::describe::{header, request_id, responses, schema},
     config, control, metadata, stats,
 };
+use crate::live::Live;
 
 /// What any path of a model may answer with.
 const MODEL_FAILS_WITH: &[ErrorCode] = &[ErrorCode::UnknownModel, ErrorCode::ModelUnavailable];
@@ -45,7 +46,7 @@ const CHANGE_FAILS_WITH: &[ErrorCode] = &[
 
 /// What the description depends on.
 pub(in crate::protocols::http) struct Described<'d> {
-    pub(in crate::protocols::http) settings: &'d Settings,
+    pub(in crate::protocols::http) live: &'d Live,
     /// Names of models that serve.
     pub(in crate::protocols::http) models: &'d [String],
 }
@@ -134,7 +135,7 @@ impl Described<'_> {
     }
 
     fn infer(&self, id: &str, mut parameters: Vec<Value>, schemas: &mut SchemaGenerator) -> Value {
-        let limits = &self.settings.limits;
+        let limits = &self.live.limits;
         let coding = || json!({ "type": "string", "enum": ["identity", "gzip", "deflate"] });
         parameters.extend([
             header(

@@ -83,8 +83,9 @@ pub(super) fn parse(
     cursor.end()?;
     if !parser.rest.is_empty() {
         let left = parser.rest.len();
-        let message =
-            format!("{left} bytes of binary data belong to no input; see binary_data_size");
+        let message = format!(
+            "{left} bytes of binary data belong to no input; correct the binary_data_size parameters"
+        );
         return Err(Failure::invalid(message));
     }
     let outputs = match outputs {
@@ -207,7 +208,7 @@ impl<'a> Parser<'a> {
                 let Some((own, rest)) = self.rest.split_at_checked(bytes) else {
                     let left = self.rest.len();
                     let message = format!(
-                        "input `{name}` says {bytes} bytes of binary data, {left} are left"
+                        "input `{name}` declares {bytes} bytes of binary data, but {left} bytes are left"
                     );
                     return Err(Failure::invalid(message));
                 };

@@ -48,7 +48,7 @@ fn unknown(text: &str) -> Failure {
     let text: String = text.chars().take(80).collect();
     // Triton's words, which its samples look for.
     let message = format!(
-        "Request for unknown model: '{text}' is not found; POST /v2/repository/index lists what is"
+        "Request for unknown model: '{text}' is not found; POST /v2/repository/index lists the models"
     );
     Failure::new(ErrorCode::UnknownModel, message)
 }

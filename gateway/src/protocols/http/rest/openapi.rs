@@ -3,7 +3,7 @@
 mod bodies;
 
 use actix_web::http::StatusCode;
-use common::{ErrorCode, config::Settings};
+use common::ErrorCode;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -12,13 +12,14 @@ use super::{
     super::openapi::describe::{header, request_id, responses, schema},
     health::Health,
 };
+use crate::live::Live;
 
 /// Every JSON path of the data port.
 pub(in crate::protocols::http) fn paths(
-    settings: &Settings,
+    live: &Live,
     schemas: &mut SchemaGenerator,
 ) -> Map<String, Value> {
-    let recommend = recommend(settings, schemas);
+    let recommend = recommend(live, schemas);
     let health = schema::<Health>(schemas);
     let live = json!({
         "operationId": "live",
@@ -59,14 +60,14 @@ const RECOMMEND_FAILS_WITH: &[ErrorCode] = &[
     ErrorCode::Deadline,
 ];
 
-fn recommend(settings: &Settings, schemas: &mut SchemaGenerator) -> Value {
+fn recommend(live: &Live, schemas: &mut SchemaGenerator) -> Value {
     let mut request = schemas.subschema_for::<RecommendRequest>().to_value();
-    let scenes: Vec<_> = settings.scenes.keys().collect();
+    let scenes: Vec<_> = live.scenes.keys().collect();
     if let Some(body) = request.as_object_mut() {
         // Only here the scenes are known; the rest of the schema is the type's.
         body.insert("properties".into(), json!({ "scene": { "enum": scenes } }));
     }
-    let limit = settings.limits.deadline;
+    let limit = live.limits.deadline;
     json!({
         "operationId": "recommend",
         "summary": "Rank candidates for a user.",
@@ -83,7 +84,7 @@ fn recommend(settings: &Settings, schemas: &mut SchemaGenerator) -> Value {
         ],
         "requestBody": {
             "required": true,
-            "description": format!("At most {}.", settings.limits.recommend_body),
+            "description": format!("At most {}.", live.limits.recommend_body),
             "content": { "application/json": { "schema": request } },
         },
         "responses": responses(

@@ -40,21 +40,22 @@ async fn answer(
 ) -> Result<Vec<u8>, Failure> {
     let front = recommender.front();
     let shared = front.shared();
-    let settings = &shared.settings;
-    let context = exchange.context(request.headers(), settings.limits.deadline.0)?;
+    let (limits, http) = (&exchange.live().limits, &shared.settings.http);
+    let max_candidates = limits.candidates;
+    let context = exchange.context(request.headers(), limits.deadline.0)?;
     require_json(request)?;
     let limits = BodyLimits {
         budget: &shared.bodies,
-        most: settings.limits.recommend_body,
-        discard: settings.limits.discard_body,
+        most: limits.recommend_body,
+        discard: limits.discard_body,
         // A body that is later than its request's deadline is of no use either.
-        time: settings.http.body_timeout.0.min(context.deadline.limit()),
+        time: http.body_timeout.0.min(context.deadline.limit()),
     };
     let body = read_body(request, payload, limits).await?;
     shared.phase.admit()?;
     let parsing = front.now();
     let catalogue = front.store().catalogue();
-    let asked = parse(&body, catalogue, settings.limits.candidates)?;
+    let asked = parse(&body, catalogue, max_candidates)?;
     drop(body);
     let parse = front.now() - parsing;
 
