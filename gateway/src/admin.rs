@@ -6,12 +6,15 @@ mod breakers;
 mod canary;
 mod config;
 mod guard;
+mod live;
 mod metrics;
 mod origin;
+mod page;
 mod pool;
 mod repository;
+mod try_it;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use actix::Addr;
 use actix_web::{HttpRequest, HttpResponse, http::header, middleware::from_fn, web};
@@ -21,6 +24,7 @@ use crate::{
     connections::Ledgers,
     failure::Failure,
     front::{FrontActor, Shared},
+    history::History,
     protocols::http::{reading, respond},
 };
 
@@ -32,6 +36,10 @@ pub(crate) struct State {
     pub ports: Vec<(&'static str, Arc<Ledgers>)>,
     /// The front of every worker thread.
     pub fronts: Vec<Addr<FrontActor>>,
+    /// The last 15 minutes.
+    pub history: History,
+    /// Where the data port listens.
+    pub http: SocketAddr,
 }
 
 /// The paths of the admin port.
@@ -63,6 +71,15 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     .default_service(web::to(only_post)),
             )
             .service(read("/admin/config").route(reading().to(config::show)))
+            .service(read("/admin/history").route(reading().to(live::history)))
+            .service(read("/admin/events").route(reading().to(live::events)))
+            .service(read("/admin/live").route(reading().to(live::live)))
+            .service(
+                web::resource("/admin/try")
+                    .route(web::post().to(try_it::recommend))
+                    .default_service(web::to(only_post)),
+            )
+            .configure(page::configure)
             .configure(repository::configure)
             .default_service(web::to(not_found)),
     );
@@ -94,7 +111,7 @@ fn show(request: &HttpRequest, what: &impl serde::Serialize) -> HttpResponse {
 }
 
 async fn not_found() -> HttpResponse {
-    let paths = "/metrics, /admin/actors, /admin/pool, /admin/arena, /admin/breakers, /admin/canary, /admin/config, /v2/repository/index, /v2/repository/models/M/{load,unload}";
+    let paths = "/, /metrics, /admin/actors, /admin/pool, /admin/arena, /admin/breakers, /admin/canary, /admin/config, /admin/history, /admin/events, /admin/live, /admin/try, /v2/repository/index, /v2/repository/models/M/{load,unload}";
     respond::failed(
         &Failure::new(ErrorCode::NotFound, format!("the admin port has: {paths}")),
         "",

@@ -17,7 +17,7 @@ use std::{
 };
 
 use common::config::{Log, LogFormat};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::{
     escape::{JsonLines, TextFields},
@@ -26,6 +26,7 @@ use self::{
 };
 
 pub(crate) use self::filter::check_level;
+use crate::recent_events::RecentEvents;
 
 /// How long the end of the process waits for lines that are not written yet.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -61,13 +62,17 @@ pub fn install(log: &Log) -> Result<(), LogError> {
             .with_ansi(io::stderr().is_terminal())
             .fmt_fields(TextFields)
             .with_writer(move || lines.clone())
+            .finish()
+            .with(RecentEvents)
             .try_init(),
         LogFormat::Json => builder
             .json()
             .with_writer(move || JsonLines(lines.clone()))
+            .finish()
+            .with(RecentEvents)
             .try_init(),
     };
-    installed.map_err(LogError::Installed)?;
+    installed.map_err(|e| LogError::Installed(e.into()))?;
     // Only the first call gets this far: a second subscriber is refused above.
     let _ = INSTALLED.set((queue, log.format));
     std::panic::set_hook(Box::new(|panic| {

@@ -20,6 +20,7 @@ pub(crate) use self::{
     requests::{RequestMetrics, RequestSeries},
 };
 use self::{log::LogFigures, process::ProcessFigures};
+use crate::history::Reading;
 
 /// Every metric of the process.
 pub(crate) struct Metrics {
@@ -158,6 +159,14 @@ impl Metrics {
     /// Tells scrapers whether the process is ready.
     pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
+    }
+
+    /// The totals that the history is made of.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            cpu_seconds: process::cpu_seconds(),
+            ..self.requests.reading()
+        }
     }
 
     /// Everything, in Prometheus' text format.

@@ -27,6 +27,7 @@ use crate::{
     app::{DataPorts, admin_server, data_server, worker_count},
     features::EmbeddedStore,
     front::Shared,
+    history::Sampler,
     live::Live,
     locate,
     metrics::Metrics,
@@ -95,7 +96,13 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway,
     let data_server = Running::spawn(data);
     let workers = workers(announced, count).await?;
     let of = |port: &Port| (port.name, Arc::clone(&port.ledgers));
+    let read = {
+        let metrics = Arc::clone(&shared.metrics);
+        move || metrics.reading()
+    };
     let state = admin::State {
+        history: Sampler::start_on_this_thread(Box::new(read), Arc::clone(&shared.clock)),
+        http: http.address,
         shared: Arc::clone(&shared),
         ports: vec![of(&http), of(&admin)],
         fronts: workers.iter().map(|w| w.front.clone()).collect(),

@@ -45,7 +45,7 @@ impl Collector for ProcessFigures {
 }
 
 /// To the nanosecond, where /proc would give hundredths of a second.
-fn cpu_seconds() -> f64 {
+pub(super) fn cpu_seconds() -> f64 {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ProcessCPUTime);
     tv_sec as f64 + tv_nsec as f64 / 1e9
 }

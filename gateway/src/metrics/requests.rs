@@ -10,9 +10,10 @@ use common::{ErrorCode, ModelKey, metric_names as names};
 use dashmap::DashSet;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    core::Collector,
 };
 
-use crate::request::Protocol;
+use crate::{history::Reading, request::Protocol};
 
 /// The label of what is not known, or not configured.
 const OTHER: &str = "other";
@@ -125,6 +126,32 @@ impl RequestMetrics {
             requests: self.requests.clone(),
             labels,
         }
+    }
+
+    /// Requests by outcome and by latency, over all series.
+    pub(super) fn reading(&self) -> Reading {
+        let mut reading = Reading::default();
+        for family in self.requests.collect() {
+            for metric in family.get_metric() {
+                let code = metric.get_label().iter().find(|l| l.name() == "code");
+                let code = code.map(|l| l.value().to_owned()).unwrap_or_default();
+                // Counters of whole requests: exact up to 2^53.
+                let count = metric.get_counter().get_value() as u64;
+                *reading.by_code.entry(code).or_default() += count;
+            }
+        }
+        reading.cumulative = vec![0; names::LATENCY_BUCKETS_SECONDS.len() + 1];
+        for family in self.seconds.collect() {
+            for metric in family.get_metric() {
+                let histogram = metric.get_histogram();
+                let buckets = histogram.get_bucket().iter().map(|b| b.cumulative_count());
+                let all = std::iter::once(histogram.get_sample_count());
+                for (sum, count) in reading.cumulative.iter_mut().zip(buckets.chain(all)) {
+                    *sum += count;
+                }
+            }
+        }
+        reading
     }
 
     /// Removes the series whose version or scene is gone.
