@@ -50,10 +50,13 @@ def judge(gateway, family, scale, quick, baseline):
     begun = time.monotonic()
     try:
         family(gateway, scale)
+        # A short attack must not be over before the honest caller was.
+        time.sleep(0.5)
     finally:
         took, most_mb = time.monotonic() - begun, peak.end()
         caller.end()
     must(gateway.alive(), f"the process ended: {gateway.logged()[-2000:]}")
+    must(caller.seconds, "no honest caller was answered")
     must(not caller.wrong, f"an honest caller got {caller.wrong[:5]} ({len(caller.wrong)} of {len(caller.seconds)})")
     must(most_mb <= start_mb + PEAK_MB, f"{most_mb:.0f} MB resident, {start_mb:.0f} at its start")
     back_mb = max(start_mb * BACK_SHARE, start_mb + BACK_MB)
