@@ -8,9 +8,10 @@ use std::{
     collections::VecDeque,
     fmt::Write as _,
     sync::{Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::UNIX_EPOCH,
 };
 
+use common::{Clock, SystemClock};
 use serde::Serialize;
 use tracing::{
     Event, Level, Subscriber,
@@ -65,7 +66,8 @@ impl<S: Subscriber> Layer<S> for RecentEvents {
         }
         let mut text = Text::default();
         event.record(&mut text);
-        let at = SystemTime::now()
+        let at = SystemClock
+            .wall()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         keep(

@@ -212,10 +212,9 @@ impl Job<'_> {
             return Err(failure);
         }
         let request = self.request;
-        if self.scene.fallback == Fallback::LastList && request.candidates().is_none() {
-            if let Some(items) = self.last_list() {
-                return Ok(items);
-            }
+        let own = self.scene.fallback == Fallback::LastList && request.candidates().is_none();
+        if let Some(items) = own.then(|| self.last_list()).flatten() {
+            return Ok(items);
         }
         let chosen = match self.selection.get() {
             Some(chosen) => chosen,

@@ -1,5 +1,10 @@
 //! The admin port: what it shows, to whom, and that the data port shows none of it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use std::collections::BTreeSet;

@@ -56,8 +56,11 @@ fn table(value_of_all: f32, rows: usize) -> (Vec<u8>, Vec<u8>) {
     (model(&graph(&parts, &[i], &[y])), raw)
 }
 
+/// A model's name and file, inputs that fail in it, and inputs that do not.
+type Mistake = (&'static str, Vec<u8>, Vec<Value>, Vec<Value>);
+
 /// Inputs that fit the declarations and fail in the engine, by model; and inputs that do not.
-fn mistakes() -> Vec<(&'static str, Vec<u8>, Vec<Value>, Vec<Value>)> {
+fn mistakes() -> Vec<Mistake> {
     let floats = |name: &str, n: usize| input(name, "FP32", json!([n]), json!(vec![1.0; n]));
     let ints = |name: &str, data: Value| {
         input(name, "INT32", json!([data.as_array().unwrap().len()]), data)

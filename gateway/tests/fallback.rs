@@ -1,6 +1,11 @@
 //! A scene with a fallback answers while its model may not be asked, and never with items that the
 //! caller did not name.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -1,5 +1,10 @@
 //! The ports as strangers use them: both versions of HTTP at a stop, slow and forgetful clients.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "test code; clippy only knows the functions marked so"
+)]
+
 mod harness;
 
 use std::time::Duration;

@@ -34,6 +34,12 @@ role = "score"
 /// A folder of models, gone with this value.
 pub struct Repository(tempfile::TempDir);
 
+impl Default for Repository {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Repository {
     pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use actix::prelude::*;
@@ -74,7 +74,9 @@ impl Sampler {
         let seconds = now.saturating_duration_since(self.last).as_secs_f64();
         self.last = now;
         // For the axis of a chart only; a step of the wall clock moves a label.
-        let at = SystemTime::now()
+        let at = self
+            .clock
+            .wall()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);

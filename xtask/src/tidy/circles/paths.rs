@@ -125,7 +125,7 @@ impl Reader<'_> {
                 let mut leaves = Vec::new();
                 index = self.tree(index + 1, &[], &mut leaves);
                 for (name, path) in leaves {
-                    let Some(path) = self.from_root(&path) else {
+                    let Some(path) = self.rooted(&path) else {
                         continue;
                     };
                     if !passed_on {
@@ -137,7 +137,7 @@ impl Reader<'_> {
                 let mut path = Vec::new();
                 let end = self.path(index, &mut path);
                 if path.len() > 1 {
-                    used.extend(self.from_root(&path).or_else(|| {
+                    used.extend(self.rooted(&path).or_else(|| {
                         let start: &Vec<String> = names.get(&path[0])?;
                         Some([start.as_slice(), &path[1..]].concat())
                     }));
@@ -221,7 +221,7 @@ impl Reader<'_> {
     }
 
     /// A path as it reads from the crate's root; none for one that leads out of the crate.
-    fn from_root(&self, path: &[String]) -> Option<Vec<String>> {
+    fn rooted(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base = match path.first()?.as_str() {
             "crate" => Vec::new(),
             "self" | "super" => self.here.to_vec(),
