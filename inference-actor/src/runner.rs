@@ -1,6 +1,6 @@
 //! The boundary between the business of running a model and the engine that does it.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use common::tensor::{Tensor, TensorView};
 
@@ -57,6 +57,29 @@ pub enum LoadError {
     /// The first run failed in a way that later ones would too.
     #[error("warm-up failed: {0}")]
     WarmUp(String),
+}
+
+impl LoadError {
+    /// The same, naming the file that an operator knows where the engine read a copy of it.
+    #[must_use]
+    pub fn of_file(self, file: &Path) -> Self {
+        let original = file.display().to_string();
+        match self {
+            Self::Unreadable { reason, .. } => Self::Unreadable {
+                path: original,
+                reason,
+            },
+            Self::NotATensor {
+                what, name, remedy, ..
+            } => Self::NotATensor {
+                path: original,
+                what,
+                name,
+                remedy,
+            },
+            other => other,
+        }
+    }
 }
 
 /// Stops the run in progress, from any thread. Best effort: engines look between kernels.

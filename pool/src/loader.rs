@@ -140,7 +140,9 @@ impl Loader {
                         input.any_shape = prepared.shapeless.contains(&input.name);
                     }
                     Ok(spec)
-                })?;
+                });
+                let original = source.folder.join("model.onnx");
+                let engine = engine.map_err(|e| e.of_file(&original))?;
                 Ok(Box::new(engine))
             }
             EngineKind::Drill => {

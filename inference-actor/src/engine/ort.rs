@@ -14,7 +14,7 @@ use super::{
     library::OrtLibrary,
     memory::Arena,
     output,
-    reason::cause,
+    reason::{cause, leaves_out},
     strings,
     types::{dtype_of, with_number_types},
 };
@@ -98,7 +98,9 @@ impl OrtEngine {
         };
         let session = session(library, settings, cancel).map_err(|e| {
             let (path, message) = (settings.path.display(), e.message());
-            tracing::warn!(%path, message, "the engine could not load a model");
+            if leaves_out(message) {
+                tracing::warn!(%path, message, "the engine could not load a model");
+            }
             unreadable(e)
         })?;
         let graph = Graph {

@@ -18,11 +18,20 @@ pub(super) fn cause(message: &str) -> String {
         Some((node, status)) => format!("{node}: {}", without_place(status)),
         None => without_place(message).to_owned(),
     };
-    let line: String = cause.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(&cause);
     match line.char_indices().nth(MAX_CHARS) {
         None => line,
         Some((end, _)) => format!("{}…", &line[..end]),
     }
+}
+
+/// Whether the cause is not the whole message, so that the log should have the rest.
+pub(super) fn leaves_out(message: &str) -> bool {
+    cause(message) != one_line(message)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Of a failed run the node, as `Reshape node 'name'`, and the kernel's own message.
@@ -142,6 +151,12 @@ mod tests {
             "core/a.cc:1 f(int)"
         );
         assert!(cause(&"x".repeat(5000)).chars().count() <= MAX_CHARS + 1);
+    }
+
+    #[test]
+    fn only_what_the_cause_leaves_out_is_worth_a_line_of_the_log() {
+        assert!(!leaves_out("External initializer: t of w.bin\n is cut off"));
+        assert!(leaves_out("Load model from m.onnx failed:Unsupported"));
     }
 
     proptest! {
