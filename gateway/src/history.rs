@@ -128,7 +128,7 @@ impl Latencies {
                 } else {
                     1.0
                 };
-                return Some(((lower.0 + (edge - lower.0) * part) * 1e6) as u64);
+                return Some(((lower.0 + (edge - lower.0) * part) * 1e6).round() as u64);
             }
             lower = (*edge, count);
         }

@@ -14,7 +14,7 @@ use harness::{
     eventually,
     process::{Gateway, RECOMMEND, Setup, UNHURRIED},
     refusals::assert_refused,
-    repository::{Repository, scenes},
+    repository::{Repository, beside_home_feed},
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ const PANICKED: &str = "MODEL.IO.PANICKED";
 
 fn gateway(keys: &str, config: &str) -> Gateway {
     let repository = Repository::new().shipped().drill("drill", keys);
-    let config = format!("{UNHURRIED}{config}{}", scenes(&["drill"]));
+    let config = format!("{UNHURRIED}{config}{}", beside_home_feed(&["drill"]));
     Setup::new().repository(repository).config(&config).start()
 }
 

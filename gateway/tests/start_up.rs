@@ -8,7 +8,7 @@ use harness::{
     lists::list,
     process::{ANY_PORT, Ended, Setup, workspace},
     refusals::assert_refused,
-    repository::{Repository, scenes},
+    repository::{Repository, beside_home_feed},
 };
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn a_library_that_is_not_there() {
     let ended = Setup::new()
         .env("ORT_DYLIB_PATH", "/no/such/libonnxruntime.so")
         .run();
-    let parts = ["ORT_DYLIB_PATH", "/no/such/libonnxruntime.so", "make build"];
+    let parts = ["ORT_DYLIB_PATH", "/no/such/libonnxruntime.so", "unset it"];
     assert_one_line(&ended, 69, &parts);
 }
 
@@ -187,7 +187,7 @@ async fn a_damaged_model_that_no_scene_names_is_listed_and_disturbs_nothing() {
 
 #[tokio::test]
 async fn a_scene_whose_model_is_absent_answers_503_and_everything_else_works() {
-    let gateway = Setup::new().config(&scenes(&["absent"])).start();
+    let gateway = Setup::new().config(&beside_home_feed(&["absent"])).start();
     let log = gateway.log_of_start().await;
     let warnings = log.iter().filter(|line| line.contains("WARN"));
     assert_eq!(warnings.count(), 1, "{log:#?}");

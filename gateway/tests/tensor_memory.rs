@@ -124,7 +124,7 @@ async fn a_request_that_holds_its_memory_for_too_long_is_cancelled_and_counted()
     let answer = gateway.recommend(&request).await;
     assert_refused(&answer, 503, "INFRA.IO.OVERLOADED");
     let told = answer.json()["error"].to_string();
-    assert!(told.contains("arena.lease_limit = 200ms"), "{told}");
+    assert!(told.contains("arena.lease_limit (200ms)"), "{told}");
     // The run goes on; its memory comes back when it ends.
     eventually("the memory to come back", async || {
         let arena = client::get(gateway.admin, "/admin/arena").await.json();

@@ -242,7 +242,7 @@ fn a_silent_server_costs_timeouts_not_silence() {
         "200ms",
     ];
     let (code, report) = run("silent", &stub, &args);
-    assert_eq!(code, 0, "no threshold failed");
+    assert_eq!(code, 99, "every request failed");
     assert_eq!(report["errors"]["timeout"], 20);
     assert!(
         report["latency"]["p50_us"].as_f64() >= Some(200_000.0),

@@ -89,6 +89,13 @@ impl Repository {
     }
 }
 
+/// The same beside the shipped model's `home_feed`: a configuration that names scenes replaces the
+/// built-in ones.
+pub fn beside_home_feed(models: &[&str]) -> String {
+    let shipped = scenes(&["ml100k_din"]).replace("scenes.ml100k_din", "scenes.home_feed");
+    shipped + &scenes(models)
+}
+
 /// The part of a configuration that makes a scene for each of these models, called as the model is.
 pub fn scenes(models: &[&str]) -> String {
     let scene = |model: &&str| {

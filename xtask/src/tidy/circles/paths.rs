@@ -133,7 +133,10 @@ impl Reader<'_> {
                     }
                     names.insert(name, path);
                 }
-            } else if before.is_none_or(|before| !before.is_mark(':')) {
+            } else if !index
+                .checked_sub(2)
+                .is_some_and(|index| self.separates(index))
+            {
                 let mut path = Vec::new();
                 let end = self.path(index, &mut path);
                 if path.len() > 1 {
