@@ -38,7 +38,7 @@ def test_instances_share_their_weights(tmp_path):
         print(f"PSS {gateway.pss_kib() / 1024:.0f} MiB once unloaded")
         assert gateway.pss_kib() < 0.5 * file_kib
     entries = list((tmp_path / "weights").iterdir())
-    assert len(entries) == 1 and (entries[0] / "weights.bin").stat().st_size == table.nbytes
+    assert len(entries) == 1 and (entries[0] / "model" / "weights.bin").stat().st_size == table.nbytes
 
 
 def read_all_rows(gateway, table):

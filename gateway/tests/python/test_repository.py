@@ -135,17 +135,20 @@ def test_changes_need_the_admin_port_unless_opened(tmp_path):
         assert status == 400
 
 
-def test_what_a_model_may_not_be(tmp_path):
-    """Sequences and weights outside the folder are refused with a reason; the others serve."""
+def test_what_a_model_may_not_be(tmp_path_factory):
+    """Sequences and weights outside the repository are refused with a reason; the others serve."""
+    tmp_path = tmp_path_factory.mktemp("repository")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     save(tmp_path, "good", models.identity("INT32", ["n"]))
     sequence = helper.make_tensor_sequence_value_info("s", onnx.TensorProto.FLOAT, None)
     x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n"])
     graph = helper.make_graph([helper.make_node("SequenceConstruct", ["x"], ["s"])], "g", [x], [sequence])
     save(tmp_path, "sequence", helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
-    secret = tmp_path / "secret.bin"
+    secret, shared = elsewhere / "secret.bin", tmp_path / "shared.bin"
     secret.write_bytes(numpy.ones(1000, numpy.float32).tobytes())
+    shutil.copy(secret, shared)
     for name, location in {"up": "../../secret.bin", "absolute": str(secret), "link": "link.bin",
-                           "hard": "hard.bin", "own": "own.bin", "gone": "gone.bin"}.items():
+                           "inside": "inside.bin", "hard": "hard.bin", "own": "own.bin", "gone": "gone.bin"}.items():
         model, _ = models.embedding(100, 10)
         tensor = model.graph.initializer[0]
         tensor.ClearField("raw_data")
@@ -155,11 +158,13 @@ def test_what_a_model_may_not_be(tmp_path):
         entry.key, entry.value = "location", location
         path = save(tmp_path, name, model)
     os.symlink(secret, tmp_path / "link/1/link.bin")
-    os.link(secret, tmp_path / "hard/1/hard.bin")
+    os.symlink(shared, tmp_path / "inside/1/inside.bin")
+    os.link(shared, tmp_path / "hard/1/hard.bin")
     shutil.copy(secret, tmp_path / "own/1/own.bin")
     with Gateway(tmp_path, "[http]\nworkers = 1\n") as gateway:
         index = {e["name"]: e for e in json.loads(gateway.call("/v2/repository/index", b"")[2])}
-    assert index["good"]["state"] == index["own"]["state"] == "READY", index
+    for name in ("good", "own", "inside", "hard"):
+        assert index[name]["state"] == "READY", index[name]
     for name, told in {"sequence": "dense tensor", "up": "outside the model's folder", "absolute": "outside",
-                       "link": "symbolic link", "hard": "hard link", "gone": "not at"}.items():
+                       "link": "outside", "gone": "cannot be read"}.items():
         assert index[name]["state"] == "UNAVAILABLE" and told in index[name]["reason"], index[name]
