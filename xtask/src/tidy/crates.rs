@@ -3,6 +3,7 @@
 //! ```text
 //! common ◄ breaker                      ┐
 //! common ◄ inference-actor ◄ pool       ├◄ gateway
+//!                optimiser ◄ pool       │   (graphs only: no engine)
 //! common ◄ loadtest                     ┘   (not loadtest)
 //! ```
 
@@ -19,7 +20,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("common", &[]),
     ("breaker", &["common"]),
     ("inference-actor", &["common"]),
-    ("pool", &["common", "inference-actor"]),
+    ("optimiser", &[]),
+    ("pool", &["common", "inference-actor", "optimiser"]),
     ("gateway", &["common", "breaker", "inference-actor", "pool"]),
     ("loadtest", &["common"]),
     // Servers of known behaviour that the load generator is checked against.
