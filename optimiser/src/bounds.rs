@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crate::{
-    graph::{Builder, Def, Dim, Id},
+    builder::Builder,
+    graph::{Def, Dim, Id},
     shape,
 };
 

@@ -15,7 +15,8 @@ use prost::Message;
 use self::messages::entry;
 use crate::{
     Error,
-    graph::{Builder, Def, Id, Value},
+    builder::Builder,
+    graph::{Def, Id, Value},
     proto::{GraphProto, Model, TensorProto, ValueInfo},
     tensor::Tensor,
 };

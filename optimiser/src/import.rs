@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::{
     Error, InputRole, Roles,
-    graph::{Builder, Dim, Id, Roots},
+    builder::Builder,
+    graph::{Dim, Id, Roots},
     op::{Attr, Op},
     passes::Phase,
     proto::{AttributeProto, GraphProto, Model, NodeProto, TensorProto, ValueInfo},
@@ -61,7 +62,7 @@ pub(crate) fn import_as(
         ));
     }
     let mut reader = Reader {
-        builder: Builder::new(opset, phase),
+        builder: Builder::new(opset, phase.rules()),
         known: HashMap::new(),
         folder,
         files: HashMap::new(),

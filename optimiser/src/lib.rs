@@ -16,6 +16,7 @@
 //! Never knows: an engine, a server, files other than the model's.
 
 mod bounds;
+mod builder;
 mod eval;
 mod export;
 mod graph;

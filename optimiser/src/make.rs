@@ -1,7 +1,8 @@
 //! Short ways to emit nodes.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::{Attr, Op},
     tensor::Tensor,
 };

@@ -16,20 +16,7 @@ pub(crate) mod split_products;
 pub(crate) mod sums;
 pub(crate) mod user_once;
 
-use crate::{
-    graph::{Builder, Id},
-    op::Op,
-};
-
-/// Another way to make a node, if there is a better one.
-pub(crate) type Apply = fn(&mut Builder, &Op, &[Id]) -> Option<Vec<Id>>;
-
-/// A rewrite with its name in reports.
-#[derive(Clone, Copy)]
-pub(crate) struct Rule {
-    pub(crate) name: &'static str,
-    pub(crate) apply: Apply,
-}
+use crate::builder::Rule;
 
 /// Which rules hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +97,7 @@ impl Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{builder::Builder, graph::Id, op::Op};
 
     /// As [`RANK`], but for a sum that loses a term, which every graph with a layer meets.
     pub(super) const WRONG: &[Rule] = rules![

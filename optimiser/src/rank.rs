@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use crate::{
     Error, Files, Roles, Served, bounds,
+    builder::Builder,
     export::{Lowered, export},
-    graph::{Builder, Def, Dim, Graph, Id, Roots},
+    graph::{Def, Dim, Graph, Id, Roots},
     import::import,
     passes::{Phase, item_tables},
     tensor::Elem,
@@ -184,7 +185,7 @@ impl<'g> Walk<'g> {
 
 /// The graph with lookups in place of what tables hold.
 fn with_tables(from: &Builder, tables: &item_tables::Tables) -> Builder {
-    let mut b = Builder::new(from.opset, Phase::Plain);
+    let mut b = Builder::new(from.opset, Phase::Plain.rules());
     let mut walk = Walk::new(&from.graph);
     walk.inputs(&mut b);
     let live = from.graph.live(&from.graph.output_ids());
@@ -221,7 +222,7 @@ fn with_tables(from: &Builder, tables: &item_tables::Tables) -> Builder {
 
 /// Both forms in one graph, which shares what they have in common.
 fn lower(from: &Builder, row_index: &str) -> Lowered {
-    let mut b = Builder::new(from.opset, Phase::One);
+    let mut b = Builder::new(from.opset, Phase::One.rules());
     let mut walk = Walk::new(&from.graph);
     walk.inputs(&mut b);
     let request = b
@@ -244,7 +245,7 @@ fn lower(from: &Builder, row_index: &str) -> Lowered {
     let start = walk.known.clone();
     walk.nodes(&mut b);
     let one = outputs(&mut b, &mut walk);
-    b.set_phase(Phase::Many);
+    b.set_rules(Phase::Many.rules());
     walk.known = start;
     walk.nodes(&mut b);
     let many = outputs(&mut b, &mut walk);

@@ -7,7 +7,7 @@ mod contents;
 mod matrix;
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    graph::{Dim, Graph, Id},
     op::{Attr, Op, is_binary, is_elementwise, is_reduce, is_unary},
     tensor::Elem,
 };
@@ -21,7 +21,7 @@ pub(crate) struct Facts {
 }
 
 /// The facts of all outputs of a node.
-pub(crate) fn infer(b: &Builder, op: &Op, inputs: &[Id]) -> Vec<Facts> {
+pub(crate) fn infer(b: &Graph, op: &Op, inputs: &[Id]) -> Vec<Facts> {
     let contents = contents::of(b, op, inputs);
     (0..op.outputs)
         .map(|index| Facts {
@@ -32,7 +32,7 @@ pub(crate) fn infer(b: &Builder, op: &Op, inputs: &[Id]) -> Vec<Facts> {
         .collect()
 }
 
-fn elem(b: &Builder, op: &Op, inputs: &[Id]) -> Elem {
+fn elem(b: &Graph, op: &Op, inputs: &[Id]) -> Elem {
     let of = |index: usize| match inputs.get(index) {
         Some(id) if *id != Id::NONE => b.value(*id).elem,
         _ => Elem::F32,
@@ -64,7 +64,7 @@ pub(crate) fn axis(value: i64, rank: usize) -> Option<usize> {
 }
 
 /// The axes of a reduction or of (un)squeezing: an attribute, or a constant second input.
-pub(crate) fn axes(b: &Builder, op: &Op, inputs: &[Id], rank: usize) -> Option<Vec<usize>> {
+pub(crate) fn axes(b: &Graph, op: &Op, inputs: &[Id], rank: usize) -> Option<Vec<usize>> {
     let given = match inputs.get(1) {
         Some(id) if *id != Id::NONE => Some(b.const_ints(*id)?),
         _ => op.ints("axes").map(<[i64]>::to_vec),
@@ -75,7 +75,7 @@ pub(crate) fn axes(b: &Builder, op: &Op, inputs: &[Id], rank: usize) -> Option<V
     }
 }
 
-fn dims(b: &Builder, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> {
+fn dims(b: &Graph, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> {
     let of = |at: usize| {
         inputs
             .get(at)
@@ -220,14 +220,14 @@ pub(crate) fn broadcast(left: &[Dim], right: &[Dim]) -> Option<Vec<Dim>> {
     Some((0..rank).map(one).collect())
 }
 
-fn broadcast_all(b: &Builder, inputs: &[Id]) -> Option<Vec<Dim>> {
+fn broadcast_all(b: &Graph, inputs: &[Id]) -> Option<Vec<Dim>> {
     inputs
         .iter()
         .filter(|id| **id != Id::NONE)
         .try_fold(Vec::new(), |all, id| broadcast(&all, b.dims(*id)?))
 }
 
-fn reduced(b: &Builder, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
+fn reduced(b: &Graph, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
     let from = b.dims(*inputs.first()?)?;
     let gone = axes(b, op, inputs, from.len())?;
     let keep = op.int("keepdims").unwrap_or(1) == 1;
@@ -245,7 +245,7 @@ fn reduced(b: &Builder, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
     )
 }
 
-fn concat(b: &Builder, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
+fn concat(b: &Graph, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
     let mut all = b.dims(*inputs.first()?)?.to_vec();
     let at = axis(op.int("axis")?, all.len())?;
     let mut size = 0;
@@ -273,7 +273,7 @@ fn concat(b: &Builder, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
 }
 
 /// A constant slice of one input, one entry an axis: (axis, start, end), steps of one.
-pub(crate) fn slice_of(b: &Builder, inputs: &[Id]) -> Option<Vec<(usize, usize, usize)>> {
+pub(crate) fn slice_of(b: &Graph, inputs: &[Id]) -> Option<Vec<(usize, usize, usize)>> {
     let dims = b.dims(*inputs.first()?)?;
     let starts = b.const_ints(*inputs.get(1)?)?;
     let ends = b.const_ints(*inputs.get(2)?)?;
@@ -306,7 +306,7 @@ pub(crate) fn slice_of(b: &Builder, inputs: &[Id]) -> Option<Vec<(usize, usize, 
     axes.iter().zip(starts.iter().zip(&ends)).map(one).collect()
 }
 
-fn slice(b: &Builder, inputs: &[Id]) -> Option<Vec<Dim>> {
+fn slice(b: &Graph, inputs: &[Id]) -> Option<Vec<Dim>> {
     let mut dims = b.dims(*inputs.first()?)?.to_vec();
     for (at, start, end) in slice_of(b, inputs)? {
         dims[at] = Dim::Fixed(end - start);
@@ -315,11 +315,7 @@ fn slice(b: &Builder, inputs: &[Id]) -> Option<Vec<Dim>> {
 }
 
 /// Where each part of a split begins and ends.
-pub(crate) fn split_of(
-    b: &Builder,
-    op: &Op,
-    inputs: &[Id],
-) -> Option<(usize, Vec<(usize, usize)>)> {
+pub(crate) fn split_of(b: &Graph, op: &Op, inputs: &[Id]) -> Option<(usize, Vec<(usize, usize)>)> {
     let dims = b.dims(*inputs.first()?)?;
     let at = axis(op.int("axis").unwrap_or(0), dims.len())?;
     let Dim::Fixed(size) = dims[at] else {
@@ -346,7 +342,7 @@ pub(crate) fn split_of(
     Some((at, ends.collect()))
 }
 
-fn split(b: &Builder, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> {
+fn split(b: &Graph, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> {
     let mut dims = b.dims(*inputs.first()?)?.to_vec();
     let (at, parts) = split_of(b, op, inputs)?;
     let (start, end) = *parts.get(index)?;
@@ -355,7 +351,7 @@ fn split(b: &Builder, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> 
 }
 
 /// The dimensions that a reshape gives, with -1 and 0 resolved.
-pub(crate) fn reshaped(b: &Builder, inputs: &[Id]) -> Option<Vec<Dim>> {
+pub(crate) fn reshaped(b: &Graph, inputs: &[Id]) -> Option<Vec<Dim>> {
     let from = b.dims(*inputs.first()?)?;
     let target = *inputs.get(1)?;
     if let Some(list) = b.const_ints(target) {

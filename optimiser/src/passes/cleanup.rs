@@ -1,7 +1,8 @@
 //! What exporters write and no run needs: identities, casts, double transposes and reshapes.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     make::target,
     op::{Op, is_binary},
     shape,

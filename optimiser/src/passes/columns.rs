@@ -1,7 +1,8 @@
 //! Concatenations of request and candidate parts are kept apart through the operators behind them.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     make::to_i64,
     op::{Op, is_binary, is_reduce},
     passes::normalise::is_map,

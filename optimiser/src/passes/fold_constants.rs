@@ -2,8 +2,9 @@
 //! itself; here is what is constant although its inputs are not.
 
 use crate::{
+    builder::Builder,
     eval,
-    graph::{Builder, Dim, Id},
+    graph::{Dim, Id},
     make::to_i64,
     op::Op,
     shape,

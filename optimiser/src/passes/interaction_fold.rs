@@ -4,7 +4,8 @@ mod queries;
 
 use self::queries::Queries;
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::{Op, is_binary},
     passes::{
         normalise::{is_map, is_vector},

@@ -6,8 +6,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
+    builder::Builder,
     eval::{self, Array},
-    graph::{Builder, Def, Dim, Graph, Id, Roots},
+    graph::{Def, Dim, Graph, Id, Roots},
     op::Op,
     passes::user_once,
     tensor::{Elem, Tensor},

@@ -1,7 +1,8 @@
 //! Rows kept apart from the other dimensions for as long as possible.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::{Attr, Op, is_elementwise, is_reduce},
     passes::normalise::is_vector,
     shape,

@@ -5,7 +5,8 @@ pub(crate) mod many;
 pub(crate) mod one;
 
 use crate::{
-    graph::{Builder, Id},
+    builder::Builder,
+    graph::Id,
     op::{Attr, Op},
     passes::user_once::row_axis,
     shape,

@@ -1,7 +1,8 @@
 //! One way to write what can be written in several, so that the other rules meet one form only.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::{Op, UNARY},
     tensor::Tensor,
 };

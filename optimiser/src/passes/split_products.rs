@@ -1,7 +1,8 @@
 //! A product over parts of the request and of the candidates becomes a product for each.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::Op,
     passes::{columns::mixed, sums},
     tensor::Tensor,

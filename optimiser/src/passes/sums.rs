@@ -1,7 +1,8 @@
 //! Sums in an order that makes the request's part once, and scales moved into weights.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::Op,
     passes::normalise::is_vector,
     shape,

@@ -1,7 +1,8 @@
 //! What depends on the request alone is computed once a request.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::{Op, is_elementwise, is_reduce},
     shape,
 };

@@ -1,7 +1,7 @@
 //! Elements of small integer vectors: the shape arithmetic that exporters write.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    graph::{Dim, Graph, Id},
     op::Op,
     shape::axis,
 };
@@ -30,7 +30,7 @@ pub(crate) fn quotient(a: Dim, b: Dim) -> Option<Dim> {
 }
 
 /// The elements of the output, where they are known but for the number of rows.
-pub(super) fn of(b: &Builder, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
+pub(super) fn of(b: &Graph, op: &Op, inputs: &[Id]) -> Option<Vec<Dim>> {
     let of = |index: usize| b.value(*inputs.get(index)?).contents.clone();
     let found = match op.name.as_str() {
         "Shape" => {

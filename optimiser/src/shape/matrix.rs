@@ -1,7 +1,7 @@
 //! Dimensions of products and recurrent layers.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    graph::{Dim, Graph, Id},
     op::Op,
     shape::broadcast,
 };
@@ -42,7 +42,7 @@ pub(super) fn interaction(history: &[Dim], queries: &[Dim]) -> Option<Vec<Dim>> 
 }
 
 /// `Y [t, directions, rows, hidden]`, `Y_h` and `Y_c [directions, rows, hidden]`.
-pub(super) fn recurrent(b: &Builder, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> {
+pub(super) fn recurrent(b: &Graph, op: &Op, inputs: &[Id], index: usize) -> Option<Vec<Dim>> {
     if op.int("layout").unwrap_or(0) != 0 {
         return None;
     }

@@ -1,7 +1,8 @@
 //! The matrix `Q [units, d + 1]` of each candidate.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     tensor::Tensor,
 };
 

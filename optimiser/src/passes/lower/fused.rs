@@ -1,7 +1,8 @@
 //! Operators that the engine has one kernel for.
 
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::Op,
     shape,
 };

@@ -2,7 +2,8 @@
 
 use super::{SumOfProducts, gather};
 use crate::{
-    graph::{Builder, Dim, Id},
+    builder::Builder,
+    graph::{Dim, Id},
     op::Op,
 };
 

@@ -2,7 +2,8 @@
 
 use super::SumOfProducts;
 use crate::{
-    graph::{Builder, Dim, Id, Roots},
+    builder::Builder,
+    graph::{Dim, Id, Roots},
     op::{Attr, Op, is_binary},
 };
 
